@@ -22,6 +22,7 @@ export const errorCodes = {
   source_auth: { fault: 'user', recovery: 'stop' },
   source_missing: { fault: 'user', recovery: 'stop' },
   source_unsupported: { fault: 'user', recovery: 'stop' },
+  source_corrupt: { fault: 'external', recovery: 'retry' },
   source_stalled: { fault: 'external', recovery: 'retry' },
   data_loss: { fault: 'external', recovery: 'stop' },
   too_many_dead_letters: { fault: 'external', recovery: 'stop' },

@@ -10,7 +10,7 @@ import {
 import { join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
 import { WardenError } from '../core/errors.ts'
-import type { StateOperation, StateStore } from './state-store.ts'
+import type { StateOperation, StateStore } from '../core/state-store.ts'
 
 /**
  * State in one LMDB file on a local disk, changed in place, default sync: what `commit` acknowledged survives kill -9 and

@@ -1,4 +1,4 @@
-import type { StateOperation, StateStore } from './state-store.ts'
+import type { StateOperation, StateStore } from '../core/state-store.ts'
 
 /** State that lives as long as the process: specs, dry runs, tests. */
 export class MemoryStateStore implements StateStore {

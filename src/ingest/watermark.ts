@@ -1,0 +1,172 @@
+import type { WatermarkPlan } from '../core/plan.ts'
+import { type EpochMs, epochMs, MIN_TIME } from '../core/time.ts'
+
+/**
+ * Event-time progress of one source. The watermark of a partition is the largest event time it delivered −
+ * outOfOrderness − 1 ms (Flink DataStream's BoundedOutOfOrdernessWatermarks); the combined one is the minimum over the
+ * active partitions and never goes back. When all are idle it is the maximum of the partition watermarks, never more.
+ *
+ * A partition is active → idle only by proof (`probe`), or when it is told to; an event or a watermark makes it active again.
+ */
+export class WatermarkTracker {
+  readonly #delayMs: number
+  readonly #idleTimeoutMs: number
+  readonly #partitions = new Map<number, PartitionProgress>()
+  #combined: number = MIN_TIME
+  #idle = false
+
+  constructor(plan: WatermarkPlan) {
+    this.#delayMs = plan.outOfOrderness + 1
+    this.#idleTimeoutMs = plan.idleTimeout
+  }
+
+  /** Combined watermark: no event at or before it is expected any more. */
+  get combined(): EpochMs {
+    return epochMs(this.#combined)
+  }
+
+  /** All partitions are idle, or there is none. */
+  get idle(): boolean {
+    return this.#idle
+  }
+
+  /** A partition that has delivered nothing yet: it holds the combined watermark back, which does not go back for it. */
+  add(partition: number, now: EpochMs): void {
+    if (this.#partitions.has(partition)) return
+    this.#partitions.set(partition, { watermark: MIN_TIME, idle: false, activeAt: now })
+  }
+
+  /** The partition no longer holds the watermark back; removing it does not itself advance anything. */
+  remove(partition: number): void {
+    this.#partitions.delete(partition)
+  }
+
+  watermarkOf(partition: number): EpochMs {
+    return epochMs(this.#partitions.get(partition)?.watermark ?? MIN_TIME)
+  }
+
+  isIdle(partition: number): boolean {
+    return this.#partitions.get(partition)?.idle ?? false
+  }
+
+  /** The partition delivered events up to time `maxTime`. Returns true when the combined watermark moved. */
+  observe(partition: number, maxTime: number, now: EpochMs): boolean {
+    return this.advance(partition, maxTime - this.#delayMs, now)
+  }
+
+  /** The partition says its watermark. Returns true when the combined watermark moved. */
+  advance(partition: number, watermark: number, now: EpochMs): boolean {
+    const progress = this.#progress(partition)
+    progress.activeAt = now
+    progress.idle = false
+    if (watermark > progress.watermark) progress.watermark = watermark
+    return this.#combine()
+  }
+
+  setIdle(partition: number, idle: boolean, now: EpochMs): boolean {
+    const progress = this.#progress(partition)
+    progress.idle = idle
+    progress.activeAt = now
+    return this.#combine()
+  }
+
+  /**
+   * Looks for partitions that fell silent. Idle needs two things: `idleTimeout` without an event, and a successful fetch
+   * within that time that showed Warden at the partition's end.
+   * @param caughtUpAt time of the last such fetch; undefined when the partition is paused, held, leaderless or failing
+   * @returns true when the combined watermark moved
+   */
+  probe(now: EpochMs, caughtUpAt: (partition: number) => EpochMs | undefined): boolean {
+    for (const [partition, progress] of this.#partitions) {
+      if (progress.idle || now - progress.activeAt < this.#idleTimeoutMs) continue
+      const provedAt = caughtUpAt(partition)
+      if (provedAt !== undefined && now - provedAt <= this.#idleTimeoutMs) progress.idle = true
+    }
+    return this.#combine()
+  }
+
+  /**
+   * Smallest event time of `partition` that would bring the combined watermark to `target`; infinite when other
+   * partitions hold it back.
+   */
+  timeToReach(target: number, partition: number): number {
+    for (const [other, progress] of this.#partitions) {
+      if (other !== partition && !progress.idle && progress.watermark < target) {
+        return Number.POSITIVE_INFINITY
+      }
+    }
+    return target + this.#delayMs
+  }
+
+  /** The combined watermark as it would be after `partition` delivered events up to `maxTime`. */
+  combinedAfter(partition: number, maxTime: number): EpochMs {
+    let minimum = Math.max(
+      maxTime - this.#delayMs,
+      this.#partitions.get(partition)?.watermark ?? MIN_TIME,
+    )
+    for (const [other, progress] of this.#partitions) {
+      if (other !== partition && !progress.idle) minimum = Math.min(minimum, progress.watermark)
+    }
+    return epochMs(Math.max(this.#combined, minimum))
+  }
+
+  /** The bounded source ended: everything has come. */
+  end(): void {
+    this.#combined = Number.POSITIVE_INFINITY
+  }
+
+  snapshot(partition: number): PartitionWatermark {
+    const progress = this.#progress(partition)
+    return { watermark: progress.watermark, idle: progress.idle }
+  }
+
+  /** Puts back what `snapshot` and `combined` gave. The silence of a partition is counted from `now` on. */
+  restore(
+    combined: number,
+    partitions: Iterable<readonly [partition: number, saved: PartitionWatermark]>,
+    now: EpochMs,
+  ): void {
+    this.#combined = combined
+    for (const [partition, saved] of partitions) {
+      this.#partitions.set(partition, { ...saved, activeAt: now })
+    }
+    this.#idle = [...this.#partitions.values()].every((progress) => progress.idle)
+  }
+
+  #progress(partition: number): PartitionProgress {
+    const known = this.#partitions.get(partition)
+    if (known !== undefined) return known
+    const fresh = { watermark: MIN_TIME as number, idle: false, activeAt: epochMs(0) }
+    this.#partitions.set(partition, fresh)
+    return fresh
+  }
+
+  #combine(): boolean {
+    let minimum = Number.POSITIVE_INFINITY
+    let maximum = Number.NEGATIVE_INFINITY
+    let active = 0
+    for (const progress of this.#partitions.values()) {
+      maximum = Math.max(maximum, progress.watermark)
+      if (progress.idle) continue
+      active++
+      minimum = Math.min(minimum, progress.watermark)
+    }
+    this.#idle = active === 0
+    const next = active === 0 ? maximum : minimum
+    if (next <= this.#combined) return false
+    this.#combined = next
+    return true
+  }
+}
+
+export interface PartitionWatermark {
+  readonly watermark: number
+  readonly idle: boolean
+}
+
+/** `watermark` in epoch ms, never falling; `activeAt` in processing time: the last event, watermark or wake-up. */
+interface PartitionProgress {
+  watermark: number
+  idle: boolean
+  activeAt: EpochMs
+}
