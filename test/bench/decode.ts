@@ -1,0 +1,119 @@
+/**
+ * ns per event of both decoders on the same bytes: `node --import tsx test/bench/decode.ts [events] [rounds]`.
+ * Prints one JSON line per case; rounds are interleaved, the figure is the median.
+ */
+import type { MetricPlan } from '../../src/core/plan.ts'
+import type { DecoderKind } from '../../src/ingest/decoder.ts'
+import { kafkaCodecs } from '../../src/ingest/kafka-codecs.ts'
+import type { SourceBatch } from '../../src/ingest/source.ts'
+import { decoderFor, eventPlan, linesBatch, metricPlan, NOW } from '../support/decode-plans.ts'
+import { kafkaBatch, recordBatch } from '../support/kafka-batches.ts'
+
+const events = Number(process.argv[2] ?? 20_000)
+const rounds = Number(process.argv[3] ?? 15)
+const bizLines = ['retail', 'wholesale', 'travel', 'payments']
+const products = ['app', 'web', 'mini-program', 'pos', 'partner-api']
+const names = ['pay', 'order', 'refund', 'login', 'register']
+
+/** About 300 bytes, as an order service writes them. */
+function document(index: number, city: string): string {
+  const pick = <T>(of: readonly T[], salt: number) => of[(index * salt) % of.length]
+  return JSON.stringify({
+    traceId: (index * 2_654_435_761).toString(16).padStart(16, '0'),
+    eventTime: NOW - 3_600_000 + index,
+    bizLine: pick(bizLines, 7),
+    product: pick(products, 11),
+    event: pick(names, 13),
+    userId: `u${1_000_000_000 + ((index * 7919) % 900_000_007)}`,
+    status: index % 5 === 0 ? 'fail' : 'success',
+    amount: (index % 10_000) / 100,
+    city,
+    channel: 'alipay',
+    client: { os: 'android', version: '13.4.1' },
+    message: 'order accepted by gateway',
+    ok: true,
+  })
+}
+
+function kafka(documents: readonly string[]): SourceBatch {
+  const batches: Buffer[] = []
+  for (let from = 0; from < documents.length; from += 500) {
+    const records = documents
+      .slice(from, from + 500)
+      .map((value, index) => ({ value, key: 'key', timestampDelta: index }))
+    batches.push(recordBatch({ records, baseOffset: from, baseTimestamp: NOW }))
+  }
+  return kafkaBatch(batches)
+}
+
+const ascii = Array.from({ length: events }, (_, index) => document(index, 'Hangzhou'))
+const chinese = Array.from({ length: events }, (_, index) => document(index, '杭州市西湖区'))
+const escaped = Array.from({ length: events }, (_, index) => document(index, 'Xi"an\n\\ west'))
+const one = [metricPlan()]
+const filtered: MetricPlan[] = [
+  metricPlan({
+    where: {
+      kind: 'and',
+      of: [
+        { kind: 'compare', path: ['channel'], op: '==', value: 'alipay' },
+        { kind: 'compare', path: ['amount'], op: '>=', value: 0 },
+        { kind: 'matches', path: ['client', 'os'], pattern: /^(android|ios)$/ },
+      ],
+    },
+    values: [{ name: 'amount', path: ['amount'] }],
+  }),
+]
+const three: MetricPlan[] = [
+  metricPlan(),
+  metricPlan({
+    name: 'users',
+    dimensions: [{ name: 'biz', path: ['bizLine'], missing: undefined }],
+  }),
+  metricPlan({ name: 'all', dimensions: [], keep: undefined, splitByOutcome: false }),
+]
+
+const cases: {
+  readonly name: string
+  readonly batch: SourceBatch
+  readonly metrics: MetricPlan[]
+  readonly checkCrc?: boolean
+}[] = [
+  { name: 'kafka, 6 fields', batch: kafka(ascii), metrics: one },
+  { name: 'kafka, 6 fields, CRC32C', batch: kafka(ascii), metrics: one, checkCrc: true },
+  { name: 'kafka, 6 fields, Chinese', batch: kafka(chinese), metrics: one },
+  { name: 'kafka, 6 fields, escapes', batch: kafka(escaped), metrics: one },
+  { name: 'kafka, 3 filters, a value', batch: kafka(ascii), metrics: filtered },
+  { name: 'kafka, 3 metrics', batch: kafka(ascii), metrics: three },
+  { name: 'lines, 6 fields', batch: linesBatch(`${ascii.join('\n')}\n`), metrics: one },
+]
+
+const only = process.env.CASE
+for (const { name, batch, metrics, checkCrc } of cases) {
+  if (only !== undefined && !name.includes(only)) continue
+  const kinds: readonly DecoderKind[] = ['json-walk', 'json-parse']
+  const decoders = kinds.map((kind) => ({
+    ...decoderFor(kind, eventPlan(), metrics, { codecs: kafkaCodecs, checkCrc: checkCrc ?? false }),
+    ns: [] as number[],
+  }))
+  for (let round = -3; round < rounds; round++) {
+    for (const { decoder, out, ns } of decoders) {
+      const before = process.hrtime.bigint()
+      decoder.decode(batch, NOW, out)
+      const took = Number(process.hrtime.bigint() - before) / events
+      if (out.length !== events || out.rejects.length > 0)
+        throw new Error(`${name}: rows are missing`)
+      if (round >= 0) ns.push(took)
+    }
+  }
+  const median = (of: number[]) => Math.round(of.toSorted((a, b) => a - b)[of.length >> 1] ?? 0)
+  const [walk, parse] = decoders
+  if (walk === undefined || parse === undefined) continue
+  const result = {
+    case: name,
+    bytesPerEvent: Math.round(batch.bytes.length / events),
+    jsonWalkNs: median(walk.ns),
+    jsonParseNs: median(parse.ns),
+    fallbackShare: walk.decoder.stats.fallbacks / walk.decoder.stats.records,
+  }
+  process.stdout.write(`${JSON.stringify(result)}\n`)
+}
