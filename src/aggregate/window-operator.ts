@@ -4,7 +4,7 @@ import type { SeriesDictionary } from '../core/series.ts'
 import { type EpochMs, epochMs } from '../core/time.ts'
 import { createWindowAssigner, type Window, type WindowAssigner } from '../core/window.ts'
 import { Accumulators } from './accumulators.ts'
-import { LiveWindow } from './live-window.ts'
+import { LiveWindow, type LiveWindowState } from './live-window.ts'
 import { PaneWriter } from './pane-writer.ts'
 import { SeriesSeen } from './series-seen.ts'
 import { Slice } from './slice.ts'
@@ -73,6 +73,12 @@ export class WindowOperator {
   lastWindowEnd(at: number): EpochMs {
     const windows = this.#assigner.windowsOf(this.#assigner.sliceAt(at))
     return windows.at(-1)?.end ?? epochMs(at)
+  }
+
+  /** Would `touch` change nothing for any time between the two? */
+  isTouched(oldest: number, newest: number): boolean {
+    if (!this.plan.zeroFill.enabled) return true
+    return oldest >= this.#touchedFrom && newest < this.#touchedTo
   }
 
   /** The source had an event of time `at`, whether or not it is one of this metric's: its windows are not silent. */
@@ -165,6 +171,33 @@ export class WindowOperator {
   /** Records between `from` and `to` were not read: windows that overlap are partial. */
   markMissing(from: number, to: number): void {
     this.missing.push({ from, to })
+  }
+
+  /** Puts back windows and slices as they were; their cells are loaded by the caller. */
+  restore(
+    windows: readonly LiveWindowState[],
+    slices: readonly number[],
+    missing: readonly MissingSpan[],
+  ): void {
+    for (const state of windows) {
+      const window = { start: epochMs(state.start), end: epochMs(state.end) }
+      const live = new LiveWindow(window, this.#panes.emissionStride)
+      live.restore(state)
+      this.windows.set(live.start, live)
+    }
+    for (const start of slices) {
+      const slice = new Slice(
+        this.#assigner.sliceAt(start),
+        this.accumulators,
+        this.#dictionary.size,
+      )
+      const passed = this.#assigner
+        .windowsOf(slice)
+        .some((window) => this.windows.get(window.start)?.passed)
+      slice.watched = this.plan.earlyAfter !== undefined || passed
+      this.slices.set(slice.start, slice)
+    }
+    this.missing.push(...missing)
   }
 
   isPartial(window: Window): boolean {

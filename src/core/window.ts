@@ -90,6 +90,7 @@ class OffsetAssigner implements WindowAssigner {
 class ZoneAssigner implements WindowAssigner {
   readonly #size: number
   readonly #calendar: ZoneCalendar
+  #recent: Window | undefined
 
   constructor(sizeMs: number, timezone: string) {
     this.#size = sizeMs
@@ -97,6 +98,13 @@ class ZoneAssigner implements WindowAssigner {
   }
 
   sliceAt(at: number): Window {
+    const recent = this.#recent
+    if (recent !== undefined && at >= recent.start && at < recent.end) return recent
+    this.#recent = this.#compute(at)
+    return this.#recent
+  }
+
+  #compute(at: number): Window {
     const day = this.#calendar.dayOf(at)
     if (this.#size % dayMs === 0) {
       const days = this.#size / dayMs
