@@ -1,0 +1,170 @@
+import type { Pane } from '../core/pane.ts'
+import type { Counter, Gauge, Metrics } from '../core/telemetry.ts'
+import type { EpochMs } from '../core/time.ts'
+import type { PipelineParts } from './pipeline.ts'
+import type { PipelineInput } from './pipeline-input.ts'
+
+/** What the pipeline tells about itself. Totals of the state are counters here: they go on where the last run stopped. */
+export class PipelineMetrics {
+  readonly #totals = new Map<string, number>()
+  readonly #records: Counter
+  readonly #dead: Counter
+  readonly #rows: Counter
+  readonly #dedupHits: Counter
+  readonly #late: Counter
+  readonly #partial: Counter
+  readonly #fallbacks: Counter
+  readonly #panes: Counter
+  readonly #blockedSeconds: Counter
+  readonly #watermarkLag: Gauge
+  readonly #eventTimeLag: Gauge
+  readonly #emitLag: Gauge
+  readonly #recordLag: Gauge
+  readonly #troubled: Gauge
+  readonly #keys: Gauge
+  readonly #series: Gauge
+  readonly #checkpointAge: Gauge
+  readonly #stateBytes: Gauge
+  readonly #outboxBytes: Gauge
+
+  constructor(metrics: Metrics) {
+    const { counter, gauge } = bound(metrics)
+    this.#records = counter('warden_records_total', 'Records read, dead letters included', [
+      'source',
+    ])
+    this.#dead = counter('warden_dead_letters_total', 'Records that could not be read', [
+      'source',
+      'reason',
+    ])
+    this.#rows = counter('warden_rows_total', 'Events that passed the filter of a metric', [
+      'metric',
+    ])
+    this.#dedupHits = counter('warden_dedup_hits_total', 'Events of users that already counted', [
+      'metric',
+    ])
+    this.#late = counter('warden_late_events_total', 'Events whose windows were all gone', [
+      'metric',
+    ])
+    this.#partial = counter(
+      'warden_partial_windows_total',
+      'Windows that closed with records missing',
+      ['metric'],
+    )
+    this.#fallbacks = counter(
+      'warden_decode_fallbacks_total',
+      'Documents that the fast decoder left to JSON.parse',
+      ['source'],
+    )
+    this.#panes = counter('warden_panes_total', 'Panes emitted', ['metric', 'firing'])
+    this.#blockedSeconds = counter(
+      'warden_backpressure_seconds_total',
+      'Time in which nothing was read because a buffer was full',
+    )
+    this.#watermarkLag = gauge(
+      'warden_watermark_lag_seconds',
+      'Wall clock minus watermark of a partition',
+      ['source', 'partition'],
+    )
+    this.#eventTimeLag = gauge(
+      'warden_event_time_lag_seconds',
+      'Wall clock minus combined watermark of a source',
+      ['source'],
+    )
+    this.#emitLag = gauge(
+      'warden_emit_event_time_lag_seconds',
+      'Wall clock minus end of the newest window emitted',
+      ['metric'],
+    )
+    this.#recordLag = gauge(
+      'warden_lag_records',
+      'Records between position and end of a partition (bytes for files and HTTP)',
+      ['source', 'partition'],
+    )
+    this.#troubled = gauge('warden_partition_troubled', '1 when a partition is not being read', [
+      'source',
+      'partition',
+    ])
+    this.#keys = gauge('warden_dedup_keys', 'Users remembered in live windows', ['metric'])
+    this.#series = gauge('warden_series', 'Series known', ['metric'])
+    this.#checkpointAge = gauge(
+      'warden_checkpoint_age_seconds',
+      'Since the last durable checkpoint',
+    )
+    this.#stateBytes = gauge('warden_state_bytes', 'Size of the state on disk')
+    this.#outboxBytes = gauge('warden_outbox_bytes', 'Bytes that some sink has not acknowledged')
+  }
+
+  update(parts: PipelineParts, now: EpochMs): void {
+    for (const input of parts.inputs) this.#updateInput(input, now)
+    this.#checkpointAge.set((now - parts.checkpointer.succeededAt) / 1000)
+    this.#stateBytes.set(parts.store.sizeBytes())
+    this.#outboxBytes.set(parts.outbox.bytes)
+  }
+
+  emitted(panes: readonly Pane[], now: EpochMs): void {
+    for (const { metric, firing, windowEnd } of panes) {
+      this.#panes.add(1, { metric, firing })
+      if (firing === 'on-time') this.#emitLag.set((now - windowEnd) / 1000, { metric })
+    }
+  }
+
+  /** @returns since when nothing is read; undefined when reading goes on */
+  blocked(is: boolean, since: EpochMs | undefined, now: EpochMs): EpochMs | undefined {
+    if (since !== undefined) this.#blockedSeconds.add((now - since) / 1000)
+    return is ? now : undefined
+  }
+
+  #updateInput(input: PipelineInput, now: EpochMs): void {
+    const source = input.source.name
+    const { lane, totals } = input
+    this.#raise(this.#records, totals.records, { source })
+    for (const [reason, count] of Object.entries(totals.dead)) {
+      this.#raise(this.#dead, count, { source, reason })
+    }
+    this.#raise(this.#fallbacks, input.decoder.stats.fallbacks, { source })
+    const { combined } = lane.tracker
+    if (Number.isFinite(combined)) this.#eventTimeLag.set((now - combined) / 1000, { source })
+    input.source.partitions().forEach(({ name, lag, trouble }, index) => {
+      const labels = { source, partition: name }
+      const watermark = lane.tracker.watermarkOf(index)
+      if (Number.isFinite(watermark)) this.#watermarkLag.set((now - watermark) / 1000, labels)
+      // No figure is better than a stale one.
+      if (lag === undefined) this.#recordLag.remove(labels)
+      else this.#recordLag.set(lag, labels)
+      this.#troubled.set(trouble === undefined ? 0 : 1, labels)
+    })
+    for (const { plan, totals: metric, operator, tables, dictionary } of lane.metrics) {
+      const labels = { metric: plan.name }
+      this.#raise(this.#rows, metric.rows, labels)
+      this.#raise(this.#dedupHits, metric.duplicates, labels)
+      this.#raise(this.#late, metric.late, labels)
+      this.#raise(this.#partial, operator.partialWindows, labels)
+      let keys = 0
+      for (const table of tables.values()) keys += table.size
+      this.#keys.set(keys, labels)
+      this.#series.set(dictionary.size, labels)
+    }
+  }
+
+  /** Brings a counter up to a total. */
+  #raise(counter: Counter, total: number, labels: Readonly<Record<string, string>>): void {
+    const key = `${counterId(counter)}${JSON.stringify(labels)}`
+    const before = this.#totals.get(key) ?? 0
+    if (total > before) counter.add(total - before, labels)
+    this.#totals.set(key, total)
+  }
+}
+
+const ids = new WeakMap<Counter, number>()
+let nextId = 0
+function counterId(counter: Counter): number {
+  const known = ids.get(counter)
+  if (known !== undefined) return known
+  ids.set(counter, ++nextId)
+  return nextId
+}
+
+const bound = (metrics: Metrics) => ({
+  counter: metrics.counter.bind(metrics),
+  gauge: metrics.gauge.bind(metrics),
+})

@@ -1,0 +1,232 @@
+import { WardenError } from '../core/errors.ts'
+import type { Pane } from '../core/pane.ts'
+import type { StateOperation, StateStore } from '../core/state-store.ts'
+import type { Clock, Telemetry } from '../core/telemetry.ts'
+import type { EpochMs } from '../core/time.ts'
+import type { SideOutput } from '../ingest/side-output.ts'
+import { type PointOptions, pointsOf } from '../sink/data-point.ts'
+import type { Outbox } from '../sink/outbox.ts'
+import type { CheckpointContent, Checkpointer } from './checkpointer.ts'
+import { lateRecord } from './late-record.ts'
+import type { PipelineInput } from './pipeline-input.ts'
+import { PipelineMetrics } from './pipeline-metrics.ts'
+import { saveSource } from './source-state.ts'
+
+/** Processing time between looks at idleness, early panes and the metrics. */
+const tickMs = 200
+/** Late panes wait this long for more of their kind. */
+const lateFlushMs = 1_000
+/** New dedup entries that make a checkpoint due before its time. */
+const maxChangedKeys = 100_000
+/** Dead letters and late events held in memory before the pipeline waits for their file. */
+const maxPendingSideBytes = 64 * 2 ** 20
+/** Records from which on the share of dead letters is judged. */
+const minJudgedRecords = 1_000
+
+export interface PipelineParts {
+  readonly inputs: readonly PipelineInput[]
+  readonly store: StateStore
+  readonly checkpointer: Checkpointer
+  readonly outbox: Outbox
+  readonly points: PointOptions
+  readonly deadLetters: SideOutput
+  readonly lateEvents: SideOutput
+  /** Share of dead letters at which the pipeline stops; undefined: never. */
+  readonly maxDeadLetterRate: number | undefined
+  readonly telemetry: Telemetry
+  /** Lets waiting I/O run; resolves soon. */
+  readonly yieldToIo: () => Promise<void>
+  /** Called with the panes of a checkpoint once it is durable. */
+  readonly onPanes: (panes: readonly Pane[]) => void
+}
+
+/** Keys of the marks of the side outputs in the state. */
+export const sideOutputKeys = { dead: 'side/dead', late: 'side/late' } as const
+
+/**
+ * Sources to outbox: counts batches, keeps time, takes checkpoints. Everything a checkpoint holds is collected at one
+ * instant between two batches; nothing is published before it is durable.
+ */
+export class Pipeline {
+  readonly #parts: PipelineParts
+  readonly #clock: Clock
+  readonly #metrics: PipelineMetrics
+  #panes: Pane[] = []
+  #tickedAt: EpochMs | undefined
+  #lateSince: EpochMs | undefined
+  #blockedSince: EpochMs | undefined
+
+  constructor(parts: PipelineParts) {
+    this.#parts = parts
+    this.#clock = parts.telemetry.clock
+    this.#metrics = new PipelineMetrics(parts.telemetry.metrics)
+  }
+
+  /**
+   * Runs until every source has ended (`ended`) or `stop` is aborted (`stopped`); both leave a final checkpoint.
+   * @throws WardenError from a source, the decoder, or when too many checkpoints failed; nothing is committed then
+   */
+  async run(stop: AbortSignal): Promise<'ended' | 'stopped'> {
+    const { inputs, checkpointer } = this.#parts
+    for (const input of inputs) await input.open(this.#clock.now())
+    for (;;) {
+      const now = this.#clock.now()
+      checkpointer.check()
+      const worked = !this.#isBlocked(now) && this.#step(now)
+      if (this.#tickedAt === undefined || now - this.#tickedAt >= tickMs) this.#tick(now)
+      if (this.#isCheckpointDue(now)) checkpointer.start((number) => this.#collect(number))
+      if (stop.aborted || inputs.every((input) => input.ended)) break
+      if (worked) await this.#parts.yieldToIo()
+      else await this.#wait(stop)
+    }
+    await this.#finish()
+    return stop.aborted ? 'stopped' : 'ended'
+  }
+
+  /** Takes at most one batch of every source. */
+  #step(now: EpochMs): boolean {
+    let worked = false
+    for (const input of this.#parts.inputs) {
+      if (!input.ended && input.step(now)) worked = true
+      if (input.lane.panes.length > 0) this.#parts.checkpointer.request()
+    }
+    if (worked) this.#judgeDeadLetters()
+    return worked
+  }
+
+  #tick(now: EpochMs): void {
+    this.#tickedAt = now
+    for (const input of this.#parts.inputs) {
+      input.tick(now)
+      if (input.lane.panes.length > 0) this.#parts.checkpointer.request()
+    }
+    this.#noteLate(now)
+    this.#metrics.update(this.#parts, now)
+  }
+
+  #noteLate(now: EpochMs): void {
+    const late = this.#parts.inputs.some(({ lane }) =>
+      lane.metrics.some((metric) => metric.operator.hasLate()),
+    )
+    if (!late) this.#lateSince = undefined
+    else if (this.#lateSince === undefined) this.#lateSince = now
+    else if (now - this.#lateSince >= lateFlushMs) this.#parts.checkpointer.request()
+  }
+
+  #isCheckpointDue(now: EpochMs): boolean {
+    const { checkpointer, inputs } = this.#parts
+    if (checkpointer.running) return false
+    let changed = 0
+    for (const { lane } of inputs) for (const metric of lane.metrics) changed += metric.changedKeys
+    if (changed >= maxChangedKeys) checkpointer.request()
+    return checkpointer.isDue(now)
+  }
+
+  /** A bounded buffer is full: nothing more is taken until it has drained. */
+  #isBlocked(now: EpochMs): boolean {
+    const { outbox, deadLetters, lateEvents, checkpointer } = this.#parts
+    const side = deadLetters.pendingBytes() + lateEvents.pendingBytes()
+    const blocked = outbox.full() || side >= maxPendingSideBytes
+    if (side >= maxPendingSideBytes) checkpointer.request()
+    this.#blockedSince = this.#metrics.blocked(blocked, this.#blockedSince, now)
+    return blocked
+  }
+
+  /** Until a source has something, or the next tick. */
+  async #wait(stop: AbortSignal): Promise<void> {
+    const over = new AbortController()
+    const end = () => over.abort()
+    stop.addEventListener('abort', end, { once: true })
+    const cancel = this.#clock.after(tickMs, end)
+    const blocked = this.#blockedSince !== undefined
+    const waiting = blocked
+      ? []
+      : this.#parts.inputs
+          .filter((input) => !input.ended)
+          .map(({ source }) => source.ready(over.signal))
+    const timeout = new Promise<void>((resolve) => {
+      over.signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    try {
+      await Promise.race([...waiting, timeout])
+    } catch (error) {
+      if (!over.signal.aborted) throw error
+    } finally {
+      cancel()
+      over.abort()
+      stop.removeEventListener('abort', end)
+      await Promise.allSettled(waiting)
+    }
+  }
+
+  #judgeDeadLetters(): void {
+    const { maxDeadLetterRate } = this.#parts
+    if (maxDeadLetterRate === undefined) return
+    for (const { source, totals } of this.#parts.inputs) {
+      const dead = Object.values(totals.dead).reduce((sum, count) => sum + count, 0)
+      if (totals.records < minJudgedRecords || dead <= totals.records * maxDeadLetterRate) continue
+      throw new WardenError(
+        'too_many_dead_letters',
+        `${dead} of ${totals.records} records of ${source.name} are dead letters, more than deadLetters.maxRate allows; see their reasons in the dead-letter output`,
+      )
+    }
+  }
+
+  /** Everything at this instant, for one checkpoint. */
+  #collect(number: number): CheckpointContent {
+    const { inputs, outbox, deadLetters, lateEvents, points } = this.#parts
+    const now = this.#clock.now()
+    const operations: StateOperation[] = []
+    for (const { lane, states, source, totals, ...input } of inputs.map(viewOf)) {
+      lane.flushLate()
+      this.#panes.push(...lane.takePanes())
+      for (const event of lane.takeLate()) lateEvents.append(lateRecord(source.name, event))
+      for (const state of states) operations.push(...state.takeChanges(number))
+      operations.push(saveSource(lane, input.positions, totals))
+    }
+    this.#lateSince = undefined
+    const panes = this.#panes
+    this.#panes = []
+    operations.push(
+      ...outbox.append(
+        panes.flatMap((pane) => pointsOf(pane, points)),
+        now,
+      ),
+    )
+    operations.push(...outbox.cursorOperations())
+    const end = outbox.end
+    const marks = Promise.all([deadLetters.flush(), lateEvents.flush()]).then(([dead, late]) => [
+      { kind: 'put', key: sideOutputKeys.dead, value: Buffer.from(dead) } as const,
+      { kind: 'put', key: sideOutputKeys.late, value: Buffer.from(late) } as const,
+    ])
+    const positions = inputs.map((input) => input.positionsByName())
+    return {
+      operations,
+      marks,
+      committed: () => {
+        outbox.committed(end)
+        this.#metrics.emitted(panes, now)
+        this.#parts.onPanes(panes)
+        inputs.forEach((input, index) => {
+          void input.source.checkpointed(positions[index] ?? new Map()).catch((error: unknown) => {
+            const fields = { err: error, source: input.source.name }
+            this.#parts.telemetry.logger.warn(fields, 'telling the source of a checkpoint failed')
+          })
+        })
+      },
+    }
+  }
+
+  /** The last checkpoint: what was counted is durable when it is done. */
+  async #finish(): Promise<void> {
+    const { checkpointer } = this.#parts
+    await checkpointer.settled()
+    checkpointer.start((number) => this.#collect(number))
+    await checkpointer.settled()
+  }
+}
+
+function viewOf(input: PipelineInput) {
+  const { lane, states, source, totals } = input
+  return { lane, states, source, totals, positions: input.positions() }
+}
