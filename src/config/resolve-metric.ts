@@ -1,0 +1,93 @@
+import type { Alignment, FieldPath } from '../core/plan.ts'
+import { pathText } from './condition-text.ts'
+import type { AggregateConfig, DimensionConfig, EventConfig, MetricConfig } from './config.ts'
+import type { EventDocument, MetricDocument } from './schema.ts'
+
+/** The dimension that stands for the outcome as the source maps it. */
+export const outcomeDimension = 'outcome'
+
+/** A metric with everything that the document leaves to defaults and shorthands. `source`: the one it reads. */
+export function resolveMetric(
+  name: string,
+  document: MetricDocument,
+  source: string,
+): MetricConfig {
+  const dimensions = document.dimensions.map(resolveDimension)
+  const own = dimensions.filter((one) => one.name !== outcomeDimension)
+  const { size, slide, offset, timezone } = document.window
+  const alignment: Alignment =
+    timezone === undefined ? { kind: 'offset', offsetMs: offset } : { kind: 'zone', timezone }
+  const { enabled, expireAfter, whenSilent } = document.zeroFill
+  return {
+    name,
+    source,
+    where: document.where,
+    window: { sizeMs: size, slideMs: slide ?? size, alignment },
+    allowedLatenessMs: document.allowedLateness,
+    evaluationDelayMs: document.evaluationDelay,
+    dimensions: own,
+    splitByOutcome: own.length < dimensions.length,
+    outcomes: document.outcomes,
+    keep: document.dedup?.keep,
+    aggregates: document.aggregates.map(resolveAggregate),
+    zeroFill: { enabled, expireAfter, whenSilent },
+    series: document.series.map((values) => own.map((dimension) => values[dimension.name] ?? '')),
+    accumulation: document.accumulation,
+    earlyAfterMs: document.earlyAfter,
+    emitPartial: document.emitPartial,
+    maxSeries: document.maxSeries,
+    renamedFrom: document.renamedFrom,
+  }
+}
+
+/** How events are read; a time of format `record` has an empty path. */
+export function resolveEvent(document: EventDocument): EventConfig {
+  const { time, outcome } = document
+  return {
+    time:
+      'format' in time
+        ? { path: time.path ?? [], format: time.format }
+        : { path: time, format: 'auto' },
+    user: document.user,
+    outcome: outcome === undefined ? undefined : resolveOutcome(outcome),
+    where: document.where,
+    minEventTime: document.minEventTime,
+    maxFutureSkewMs: document.maxFutureSkew,
+  }
+}
+
+function resolveOutcome(
+  outcome: NonNullable<EventDocument['outcome']>,
+): NonNullable<EventConfig['outcome']> {
+  if (!('path' in outcome)) return { path: outcome, names: new Map() }
+  return { path: outcome.path, names: new Map(Object.entries(outcome.names)) }
+}
+
+export function resolveDimension(document: MetricDocument['dimensions'][number]): DimensionConfig {
+  if (!('name' in document))
+    return { name: dottedName(document), path: document, missing: undefined }
+  return { name: document.name, path: document.path ?? [document.name], missing: document.missing }
+}
+
+export function resolveAggregate(document: MetricDocument['aggregates'][number]): AggregateConfig {
+  if (typeof document === 'string') return { kind: document, name: document }
+  for (const kind of ['rate', 'rawRate'] as const) {
+    const rate = document[kind]
+    if (rate === undefined) continue
+    const { name = kind, success, of } = rate
+    return { kind: 'rate', name, raw: kind === 'rawRate', success, of }
+  }
+  for (const kind of ['sum', 'avg', 'min', 'max'] as const) {
+    const value = document[kind]
+    if (value === undefined) continue
+    const { field, path } =
+      'field' in value
+        ? { field: value.field, path: value.path ?? [value.field] }
+        : { field: dottedName(value), path: value }
+    return { kind, name: `${kind}.${field}`, field, path }
+  }
+  throw new TypeError('the schema lets no aggregate without a key through')
+}
+
+/** The name a path gives: the path as it would be written, so that odd segments show as such and are refused as names. */
+const dottedName = (path: FieldPath): string => path.map((one) => pathText([one])).join('.')

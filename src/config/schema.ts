@@ -1,0 +1,63 @@
+import Type, { type Static } from 'typebox'
+import { inlineSource } from './schema/event.ts'
+import { filePath, legalName, named, optional, section } from './schema/fields.ts'
+import { metric } from './schema/metrics.ts'
+import { checkpoint, log, outbox, restart, server, shutdown } from './schema/runtime.ts'
+import { deadLetters, lateEvents, sink } from './schema/sinks.ts'
+import { source } from './schema/sources.ts'
+
+const metrics = named(
+  metric,
+  'What is counted, by name. The name is the key of the state: `renamedFrom` keeps it over a new name.',
+)
+
+/** Everything that may stand in a config file: type, check, editor schema and manual come from here. */
+export const configSchema = section(
+  {
+    job: legalName(
+      'Name of the job: it labels logs, is the tag of points without dimensions, and names the consumer group.',
+      { examples: ['lending'] },
+    ),
+    stateDir: optional(
+      filePath(
+        'Directory of the state, on a local disk; one Warden at a time. Left out: `./.warden/<job>`.',
+      ),
+    ),
+    sources: named(source, 'Where events come from, by name.'),
+    metrics,
+    sinks: named(sink, 'Where points go, by name; each has a cursor of its own.', {
+      default: { local: { type: 'embedded' } },
+    }),
+    deadLetters,
+    lateEvents,
+    checkpoint,
+    restart,
+    server,
+    outbox,
+    shutdown,
+    log,
+  },
+  'A Warden job.',
+)
+
+/** What of a config a pipeline spec needs; the other keys of a config may be there and are not looked at. */
+export const inlineSchema = section(
+  {
+    job: legalName('Name of the job.', { default: 'spec' }),
+    sources: named(inlineSource, 'How events are read, by name of the source.'),
+    metrics,
+    ...Object.fromEntries(
+      Object.keys(configSchema.properties)
+        .filter((key) => !['job', 'sources', 'metrics'].includes(key))
+        .map((key) => [key, optional(Type.Unknown())]),
+    ),
+  },
+  'The part of a config that says what is counted.',
+)
+
+/** A config after reading: durations in ms, sizes in bytes, defaults in place. */
+export type ConfigDocument = Static<typeof configSchema>
+export type SourceDocument = ConfigDocument['sources'][string]
+export type EventDocument = SourceDocument['event']
+export type MetricDocument = ConfigDocument['metrics'][string]
+export type SinkDocument = ConfigDocument['sinks'][string]

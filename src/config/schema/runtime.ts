@@ -1,0 +1,130 @@
+import {
+  bytes,
+  decimal,
+  duration,
+  either,
+  listen,
+  oneOf,
+  optional,
+  secret,
+  section,
+  tag,
+  whole,
+} from './fields.ts'
+
+export const checkpoint = section(
+  {
+    interval: duration(
+      'Time between checkpoints, 100 ms to 1 h. A window that fires asks for one at once.',
+      { default: '10s' },
+    ),
+    timeout: duration('A checkpoint that takes longer has failed; at least 1 s.', {
+      default: '10m',
+    }),
+    minPause: duration(
+      'Rest between the end of a checkpoint and the start of the next; at most `interval`.',
+      { default: '1s' },
+    ),
+    toleratedFailures: whole('Checkpoints that may fail in a row before the job restarts.', {
+      default: 3,
+      minimum: 0,
+      maximum: 1_000,
+    }),
+  },
+  'When state, offsets and outbox are made durable, in one transaction.',
+  { default: {} },
+)
+
+const wait = duration('Wait before each restart.', { default: '10s' })
+
+export const restart = either(
+  [
+    section(
+      {
+        strategy: tag('exponential', 'Waits longer after each failure, for ever.'),
+        initial: duration('First wait.', { default: '1s' }),
+        max: duration('Longest wait.', { default: '1m' }),
+        multiplier: decimal('Factor from one wait to the next.', {
+          default: 2,
+          minimum: 1,
+          maximum: 100,
+        }),
+        resetAfter: duration('Time without a failure after which the first wait is used again.', {
+          default: '10m',
+        }),
+      },
+      'Waits that grow.',
+    ),
+    section(
+      {
+        strategy: tag('fixed-delay', 'Gives up after so many attempts.'),
+        delay: wait,
+        attempts: whole('Restarts before it gives up.', {
+          default: 3,
+          minimum: 1,
+          maximum: 1_000_000,
+        }),
+      },
+      'Equal waits.',
+    ),
+    section(
+      {
+        strategy: tag('failure-rate', 'Gives up when failures are too frequent.'),
+        max: whole('Failures within `per` before it gives up.', {
+          default: 3,
+          minimum: 1,
+          maximum: 1_000_000,
+        }),
+        per: duration('Span that failures are counted in.', { default: '5m' }),
+        delay: wait,
+      },
+      'Equal waits while failures are rare.',
+    ),
+    section({ strategy: tag('none', 'Gives up at the first failure.') }, 'No restart.'),
+  ],
+  'What happens after an unexpected error: the pipeline starts again from the last checkpoint.',
+  { default: { strategy: 'exponential' } },
+)
+
+export const server = section(
+  {
+    listen: listen(
+      'Address of `/metrics`, `/health/live`, `/health/ready` and of the embedded store’s `/api`. Anything but loopback needs `token`. Port 0: any free one.',
+      { default: '127.0.0.1:4280' },
+    ),
+    token: optional(secret('Bearer token that callers must show.')),
+  },
+  'Warden’s own HTTP server.',
+  { default: {} },
+)
+
+export const outbox = section(
+  {
+    maxBytes: bytes('Points that wait for a sink, at most; when they are more, reading pauses.', {
+      default: '1GiB',
+    }),
+  },
+  'Points on their way to the sinks.',
+  { default: {} },
+)
+
+export const shutdown = section(
+  {
+    timeout: duration(
+      'Longest wait at SIGTERM for sinks to take what waits; the rest goes out after the next start.',
+      { default: '30s' },
+    ),
+  },
+  'A clean stop.',
+  { default: {} },
+)
+
+export const log = section(
+  {
+    level: oneOf(['debug', 'info', 'warn', 'error'], 'Least severe lines that are written.', {
+      default: 'info',
+    }),
+  },
+  'Log lines, as JSON on standard error.',
+  { default: {} },
+)
