@@ -9,7 +9,8 @@ const edge =
   '/(kafka|opentsdb|feishu|lmdb|redis|file|http|system|generator|embedded|pino|prometheus)-[a-z0-9-]+[.]ts$'
 
 /** The interfaces through which the rest of the program sees the outside world. */
-const port = '^src/(core|ingest|dedup|sink|alert|state)/(source|side-output|dedup-store|sink|notifier|state-store)[.]ts$'
+const port =
+  '^src/(core|ingest|dedup|sink|alert|state)/(source|side-output|dedup-store|sink|notifier|state-store)[.]ts$'
 
 /** The files that put concrete parts together. */
 const app = '^src/app([.]ts$|-[a-z-]+[.]ts$|/)'
@@ -18,7 +19,8 @@ module.exports = {
   forbidden: [
     {
       name: 'no-cycles',
-      comment: 'Two files that import each other are one thing in two places: move what both need into a third.',
+      comment:
+        'Two files that import each other are one thing in two places: move what both need into a third.',
       severity: 'error',
       from: {},
       to: { circular: true },
@@ -39,7 +41,8 @@ module.exports = {
     },
     {
       name: 'stages-meet-only-in-core',
-      comment: 'A stage knows core and itself, never its neighbour; pipeline/ joins stages. Move the shared type to core/.',
+      comment:
+        'A stage knows core and itself, never its neighbour; pipeline/ joins stages. Move the shared type to core/.',
       severity: 'error',
       from: { path: stage },
       to: { path: '^src/', pathNot: ['^src/core/', '^src/$1/'] },
@@ -49,28 +52,40 @@ module.exports = {
       comment: 'The pipeline sees core, state, ports and the pure modules of the stages.',
       severity: 'error',
       from: { path: '^src/pipeline/' },
-      to: { path: '^src/', pathNot: '^src/(core|pipeline|state|ingest|dedup|aggregate|sink|alert)/' },
+      to: {
+        path: '^src/',
+        pathNot: '^src/(core|pipeline|state|ingest|dedup|aggregate|sink|alert)/',
+      },
     },
     {
       name: 'api-sees-ports-only',
       comment: 'The API shows what ports, the store and the progress of the pipeline tell it.',
       severity: 'error',
       from: { path: '^src/(api|web)/' },
-      to: { path: '^src/', pathNot: ['^src/(core|api|web|store)/', port, '^src/pipeline/progress[.]ts$'] },
+      to: {
+        path: '^src/',
+        pathNot: ['^src/(core|api|web|store)/', port, '^src/pipeline/progress[.]ts$'],
+      },
     },
     {
       name: 'spec-drives-pure-parts',
       comment: 'Spec files run the production pipeline on a virtual clock, without any edge.',
       severity: 'error',
       from: { path: '^src/spec/' },
-      to: { path: '^src/', pathNot: '^src/(core|spec|config|pipeline|state|ingest|dedup|aggregate|sink|alert)/' },
+      to: {
+        path: '^src/',
+        pathNot: '^src/(core|spec|config|pipeline|state|ingest|dedup|aggregate|sink|alert)/',
+      },
     },
     {
       name: 'process-starts-the-app',
       comment: 'main and cli read arguments and call the app; they know no part of it.',
       severity: 'error',
       from: { path: '^src/(main|cli)([.]ts$|-[a-z-]+[.]ts$|/)' },
-      to: { path: '^src/', pathNot: [app, '^src/(main|cli)([.]ts$|-[a-z-]+[.]ts$|/)', '^src/(core|config|spec)/'] },
+      to: {
+        path: '^src/',
+        pathNot: [app, '^src/(main|cli)([.]ts$|-[a-z-]+[.]ts$|/)', '^src/(core|config|spec)/'],
+      },
     },
     {
       name: 'only-app-knows-app',
@@ -81,17 +96,32 @@ module.exports = {
     },
     {
       name: 'only-app-builds-edges',
-      comment: 'Concrete edges are named in app.ts alone (and by the other files of the same edge).',
+      comment:
+        'Concrete edges are named in app.ts alone (and by the other files of the same edge).',
       severity: 'error',
       from: { path: '^src/', pathNot: [app, edge] },
       to: { path: edge },
     },
     {
       name: 'only-edges-touch-the-world',
-      comment: 'Node and libraries do I/O in files named after the outside system; the others take what they need as arguments.',
+      comment:
+        'Node and libraries do I/O in files named after the outside system; the others take what they need as arguments.',
       severity: 'error',
-      from: { path: '^src/(core|ingest|dedup|aggregate|sink|alert|store|state|pipeline)/', pathNot: edge },
-      to: { dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-no-pkg', 'npm-unknown'] },
+      from: {
+        path: '^src/(core|ingest|dedup|aggregate|sink|alert|store|state|pipeline)/',
+        pathNot: edge,
+      },
+      to: {
+        dependencyTypes: [
+          'core',
+          'npm',
+          'npm-dev',
+          'npm-optional',
+          'npm-peer',
+          'npm-no-pkg',
+          'npm-unknown',
+        ],
+      },
     },
     {
       name: 'only-edges-touch-node',
@@ -112,6 +142,9 @@ module.exports = {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: 'node_modules' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
   },
 }
