@@ -51,13 +51,16 @@ async function importChecks(): Promise<NamedResult[]> {
   return [rules, await step('module map (ARCHITECTURE.md)', async () => staleMap(imports))]
 }
 
-async function tool(args: readonly string[]): Promise<string | undefined> {
+export async function tool(args: readonly string[]): Promise<string | undefined> {
   const ended = await runGroup(process.execPath, args, { timeoutMs: 120_000, show: false })
   return ended.why === undefined ? undefined : `${ended.tail.trim()}\n(${ended.why})`
 }
 
 /** @param run resolves to what is wrong */
-async function step(suite: string, run: () => Promise<string | undefined>): Promise<NamedResult> {
+export async function step(
+  suite: string,
+  run: () => Promise<string | undefined>,
+): Promise<NamedResult> {
   const startedAt = performance.now()
   let error: string | undefined
   try {
