@@ -6,7 +6,8 @@ import type { PipelineInput } from './pipeline-input.ts'
 
 /** What the pipeline tells about itself. Totals of the state are counters here: they go on where the last run stopped. */
 export class PipelineMetrics {
-  readonly #totals = new Map<string, number>()
+  /** What each counter was brought up to, by labels. */
+  readonly #told = new Map<Counter, Map<string, number>>()
   readonly #records: Counter
   readonly #dead: Counter
   readonly #rows: Counter
@@ -146,22 +147,16 @@ export class PipelineMetrics {
     }
   }
 
-  /** Brings a counter up to a total. */
+  /** Brings a counter up to a total; a total that fell back to its checkpoint adds nothing until it has caught up. */
   #raise(counter: Counter, total: number, labels: Readonly<Record<string, string>>): void {
-    const key = `${counterId(counter)}${JSON.stringify(labels)}`
-    const before = this.#totals.get(key) ?? 0
-    if (total > before) counter.add(total - before, labels)
-    this.#totals.set(key, total)
+    const key = JSON.stringify(labels)
+    const told = this.#told.get(counter)
+    if (told === undefined) this.#told.set(counter, new Map())
+    const before = told?.get(key) ?? 0
+    if (total <= before) return
+    counter.add(total - before, labels)
+    this.#told.get(counter)?.set(key, total)
   }
-}
-
-const ids = new WeakMap<Counter, number>()
-let nextId = 0
-function counterId(counter: Counter): number {
-  const known = ids.get(counter)
-  if (known !== undefined) return known
-  ids.set(counter, ++nextId)
-  return nextId
 }
 
 const bound = (metrics: Metrics) => ({

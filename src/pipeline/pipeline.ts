@@ -9,7 +9,7 @@ import type { Outbox } from '../sink/outbox.ts'
 import type { CheckpointContent, Checkpointer } from './checkpointer.ts'
 import { lateRecord } from './late-record.ts'
 import type { PipelineInput } from './pipeline-input.ts'
-import { PipelineMetrics } from './pipeline-metrics.ts'
+import type { PipelineMetrics } from './pipeline-metrics.ts'
 import { saveSource } from './source-state.ts'
 
 /** Processing time between looks at idleness, early panes and the metrics. */
@@ -34,6 +34,8 @@ export interface PipelineParts {
   /** Share of dead letters at which the pipeline stops; undefined: never. */
   readonly maxDeadLetterRate: number | undefined
   readonly telemetry: Telemetry
+  /** Lives as long as the process: a pipeline that is built anew goes on with the same counters. */
+  readonly metrics: PipelineMetrics
   /** Lets waiting I/O run; resolves soon. */
   readonly yieldToIo: () => Promise<void>
   /** Called with the panes of a checkpoint once it is durable. */
@@ -59,7 +61,7 @@ export class Pipeline {
   constructor(parts: PipelineParts) {
     this.#parts = parts
     this.#clock = parts.telemetry.clock
-    this.#metrics = new PipelineMetrics(parts.telemetry.metrics)
+    this.#metrics = parts.metrics
   }
 
   /**
