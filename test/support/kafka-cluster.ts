@@ -98,7 +98,11 @@ export class KafkaCluster {
       partition,
       offset: String(offset),
     }))
-    await this.#admin((admin) => admin.deleteTopicRecords({ topic: name, partitions }))
+    await this.#admin(async (admin) => {
+      // kafkajs knows the leaders only of topics it was asked about before.
+      await admin.fetchTopicOffsets(name)
+      await admin.deleteTopicRecords({ topic: name, partitions })
+    })
   }
 
   /** Partition → offset of the next record to be written. */
