@@ -81,6 +81,8 @@ export interface FileSourceConfig extends SourceBase {
   /** Absolute paths or globs. */
   readonly paths: readonly string[]
   readonly follow: boolean
+  readonly from: 'earliest' | 'latest'
+  readonly onDataLoss: 'stop' | 'continue'
   readonly partitionPerFile: boolean
 }
 

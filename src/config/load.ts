@@ -4,7 +4,7 @@ import { checkConfig, checkMetrics } from './check/check-config.ts'
 import type { Config } from './config.ts'
 import { eventPlanOf, metricPlanOf } from './plan.ts'
 import { ConfigError } from './problem.ts'
-import { type ConfigNode, nodeOf, Problems, readDocument } from './read/document.ts'
+import { type ConfigNode, defaultNode, nodeOf, Problems, readDocument } from './read/document.ts'
 import type { Environment } from './read/interpolate.ts'
 import { Locator } from './read/locator.ts'
 import { resolvePath } from './read/paths.ts'
@@ -56,6 +56,12 @@ export function parseInlineConfig(inline: InlineConfig, options: ParseOptions): 
   const problems = new Problems(options.file, lineCounterOf(inline.text))
   const root = nodeOf(inline.node, inline.document, inline.text, options.env, problems)
   return inlinePlan(root, problems, options)
+}
+
+/** The same for a config that is a value already; messages name its keys, and positions are those of the whole file. */
+export function parseInlineValue(value: unknown, options: ParseOptions): JobPlan {
+  const problems = new Problems(options.file, lineCounterOf(''))
+  return inlinePlan(defaultNode(value), problems, options)
 }
 
 function inlinePlan(root: ConfigNode, problems: Problems, options: ParseOptions): JobPlan {

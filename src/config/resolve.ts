@@ -81,8 +81,8 @@ function resolveSource(name: string, document: SourceDocument, job: string): Sou
     }
     case 'file': {
       const paths = typeof document.path === 'string' ? [document.path] : document.path
-      const { follow, partitionPerFile } = document
-      return { ...base, type: 'file', paths, follow, partitionPerFile }
+      const { follow, from, onDataLoss, partitionPerFile } = document
+      return { ...base, type: 'file', paths, follow, from, onDataLoss, partitionPerFile }
     }
     case 'generator': {
       const { rate, speed, users, seed } = document

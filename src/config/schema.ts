@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { inlineSource } from './schema/event.ts'
-import { filePath, legalName, named, optional, section } from './schema/fields.ts'
+import { filePath, legalName, named, optional, section, words } from './schema/fields.ts'
 import { metric } from './schema/metrics.ts'
 import { checkpoint, log, outbox, restart, server, shutdown } from './schema/runtime.ts'
 import { deadLetters, lateEvents, sink } from './schema/sinks.ts'
@@ -14,6 +14,7 @@ const metrics = named(
 /** Everything that may stand in a config file: type, check, editor schema and manual come from here. */
 export const configSchema = section(
   {
+    $schema: optional(words('Schema for editors, in JSON files; not looked at.')),
     job: legalName(
       'Name of the job: it labels logs, is the tag of points without dimensions, and names the consumer group.',
       { examples: ['lending'] },

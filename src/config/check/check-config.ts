@@ -99,6 +99,10 @@ function checkSource(name: string, source: SourceDocument, locator: Locator): vo
     locator.value(place, 'partitions would always be idle', 'write at least 1s, such as 1m')
   }
   if (source.type === 'http') checkToken(at, source.listen, source.token !== undefined, locator)
+  if (source.type === 'file' && source.from === 'latest' && !source.follow) {
+    const what = 'nothing would be read of files that are not followed'
+    locator.value([...at, 'from'], what, 'write follow: true, or from: earliest')
+  }
   if (source.type !== 'kafka') return
   checkTls([...at, 'tls'], source.tls, locator)
   for (const [index, topic] of source.topics.entries()) {

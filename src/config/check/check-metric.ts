@@ -180,7 +180,6 @@ class MetricCheck {
     }
     for (const list of ['success', 'of'] as const) {
       for (const [index, outcome] of (aggregate[list] ?? []).entries()) {
-        if (list === 'of' && outcome === OTHER_OUTCOME_NAME) continue
         const isNamed = outcomes.includes(outcome)
         if (isNamed && (aggregate.of?.includes(outcome) ?? true)) continue
         this.#locator.value(

@@ -1,7 +1,8 @@
-import { type EpochMs, epochMs, parseDuration } from '../../core/time.ts'
+import { parseDuration } from '../../core/time.ts'
 import type { ListenAddress, TextOf } from '../schema/fields.ts'
 import { parseFieldPath, parseWhere } from '../where.ts'
 import type { Parsed } from '../where-tokens.ts'
+import { isoInstant, parseInstant } from './instants.ts'
 
 /** What a text means, or why it means nothing. */
 export type Meaning =
@@ -60,34 +61,6 @@ export function parseListen(text: string): ListenAddress | undefined {
   const port = Number(digits)
   const name = six ?? host
   return name === undefined || port > 65_535 ? undefined : { host: name, port }
-}
-
-const isoInstant =
-  /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,3})\d*)?)?(?:Z|([+-])(\d{2}):(\d{2}))$/
-
-function parseInstant(text: string): EpochMs | undefined {
-  const match = isoInstant.exec(text)
-  if (match === null) return undefined
-  const part = (index: number): number => Number(match[index] ?? 0)
-  const [year, month, day] = [part(1), part(2), part(3)]
-  const [hour, minute, second] = [part(4), part(5), part(6)]
-  const leap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
-  const days = [31, leap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1] ?? 0
-  const isReal = day >= 1 && day <= days && hour < 24 && minute < 60 && second < 60
-  if (!isReal || part(9) > 23 || part(10) > 59) return undefined
-  const shift = (match[8] === '-' ? -1 : 1) * (part(9) * 60 + part(10))
-  const minutes = (daysFromEpoch(year, month, day) * 24 + hour) * 60 + minute - shift
-  return epochMs((minutes * 60 + second) * 1000 + Number((match[7] ?? '').padEnd(3, '0')))
-}
-
-/** Days from 1970-01-01 to a date of the Gregorian calendar. Source: Hinnant, "chrono-Compatible Low-Level Date Algorithms". */
-function daysFromEpoch(year: number, month: number, day: number): number {
-  const shifted = month <= 2 ? year - 1 : year
-  const era = Math.floor(shifted / 400)
-  const yearOfEra = shifted - era * 400
-  const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1
-  const leaps = Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100)
-  return era * 146_097 + yearOfEra * 365 + leaps + dayOfYear - 719_468
 }
 
 const matching =
@@ -196,7 +169,7 @@ export const textFormats: Readonly<Record<TextOf, TextFormat>> = {
     },
   },
   file: {
-    written: 'path of a file, from the directory of the config',
+    written: 'path of a file',
     read: (text, resolvePath) => ok(resolvePath(text)),
   },
   timezone: {

@@ -121,6 +121,16 @@ const file = section(
       'Wait for more at the end, and follow rotation. `false`: the source ends, everything fires, and Warden exits.',
       { default: false },
     ),
+    from: oneOf(
+      ['earliest', 'latest'],
+      'Where reading starts without a checkpoint. `latest`, at the end of the files, only with `follow`.',
+      { default: 'earliest' },
+    ),
+    onDataLoss: oneOf(
+      ['stop', 'continue'],
+      'What to do when a file was lost or changed before it was read to its end.',
+      { default: 'stop' },
+    ),
     partitionPerFile: flag(
       'Every file is a partition of its own with a watermark of its own. `false`: all files are one partition.',
       { default: false },
