@@ -1,6 +1,6 @@
 import type { EpochMs } from '../core/time.ts'
 import type { Window } from '../core/window.ts'
-import { CellTable } from './cell-table.ts'
+import { BLOCK_SERIES, CellTable } from './cell-table.ts'
 
 /** What is remembered of a window between its first event and its end of life; part of the checkpoint. */
 export interface LiveWindowState {
@@ -11,6 +11,8 @@ export interface LiveWindowState {
   readonly filled: boolean
   /** Series id and processing time of the first event of its pane. */
   readonly early: readonly (readonly [id: number, at: number])[]
+  /** Numbers per row of `emissions`. */
+  readonly stride: number
 }
 
 /**
@@ -74,6 +76,22 @@ export class LiveWindow implements Window {
     return due
   }
 
+  /** Puts back a block that was written with rows of `stride` numbers: after other aggregates were configured only the revisions still mean something. */
+  loadEmissions(block: number, bytes: Uint8Array, stride: number): void {
+    if (stride === this.emissions.stride) {
+      this.emissions.loadBlock(block, bytes)
+      return
+    }
+    const saved = new CellTable(stride, 0)
+    saved.loadBlock(block, bytes)
+    const first = block * BLOCK_SERIES
+    for (let id = first; id < first + bytes.byteLength / 8 / stride; id++) {
+      const row = this.emissions.touch(id)
+      this.emissions.data.fill(Number.NaN, row, row + this.emissions.stride)
+      this.emissions.data[row] = saved.data[saved.find(id)] ?? 0
+    }
+  }
+
   snapshot(): LiveWindowState {
     return {
       start: this.start,
@@ -82,6 +100,7 @@ export class LiveWindow implements Window {
       touched: this.touched,
       filled: this.filled,
       early: [...this.#early],
+      stride: this.emissions.stride,
     }
   }
 

@@ -105,9 +105,10 @@ export class MetricState {
     operator.restore(state.windows, state.slices, state.missing.map(fromSaved))
     operator.partialWindows = state.partialWindows
     Object.assign(this.#lane.totals, state.totals)
+    const strides = new Map(state.windows.map(({ start, stride }) => [start, stride]))
     for (const [key, value] of read('said')) {
       const { start, block } = parseBlockKey(key)
-      operator.windows.get(start)?.emissions.loadBlock(block, value)
+      operator.windows.get(start)?.loadEmissions(block, value, strides.get(start) ?? 0)
     }
     for (const [key, value] of read('cells')) {
       const { start, block } = parseBlockKey(key)
@@ -134,8 +135,21 @@ export class MetricState {
 }
 
 /** Drops everything of a metric. */
-export function dropMetric(name: string): StateOperation[] {
-  return [removeUnder(prefixOf(name))]
+export function dropMetric(name: string): StateOperation {
+  return removeUnder(prefixOf(name))
+}
+
+/** Moves everything of a metric under another name. */
+export function renameMetric(store: StateStore, from: string, to: string): StateOperation[] {
+  const old = prefixOf(from)
+  const moved = [...store.range(old, prefixEnd(old))].map(
+    ([key, value]): StateOperation => ({
+      kind: 'put',
+      key: prefixOf(to) + key.slice(old.length),
+      value,
+    }),
+  )
+  return [...moved, removeUnder(old)]
 }
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8')

@@ -1,6 +1,9 @@
 import { Compile } from 'typebox/compile'
 import { parse } from 'yaml'
+import { type ParseOptions, parseInlineValue } from '../config/load.ts'
 import type { Difference } from './comparison.ts'
+import { PipelineCase } from './pipeline-case.ts'
+import { runPipelineCase } from './pipeline-spec.ts'
 import { WindowCase } from './window-case.ts'
 import { runWindowCase } from './window-spec.ts'
 
@@ -13,10 +16,22 @@ export interface CaseResult {
   readonly reason: string | undefined
 }
 
+/** How a spec reaches a config that it names by path. */
+export interface Surroundings {
+  readonly readFile: (path: string) => string
+  /** A path as it stands in the spec file → one to read. */
+  readonly resolve: (specFile: string, path: string) => string
+}
+
 const windowCase = Compile(WindowCase)
+const pipelineCase = Compile(PipelineCase)
 
 /** Runs every case of a spec file (JSON or YAML, an array of cases); a file that is no spec gives one failed result. */
-export async function runSpecFile(file: string, text: string): Promise<CaseResult[]> {
+export async function runSpecFile(
+  file: string,
+  text: string,
+  surroundings: Surroundings,
+): Promise<CaseResult[]> {
   let cases: unknown
   try {
     cases = parse(text, { prettyErrors: true })
@@ -33,7 +48,7 @@ export async function runSpecFile(file: string, text: string): Promise<CaseResul
     const name = nameOf(one) ?? `case ${index}`
     let reason: string | undefined
     try {
-      reason = await runCase(one)
+      reason = await runCase(one, file, surroundings)
     } catch (cause) {
       reason = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
     }
@@ -42,7 +57,11 @@ export async function runSpecFile(file: string, text: string): Promise<CaseResul
   return results
 }
 
-async function runCase(one: unknown): Promise<string | undefined> {
+async function runCase(
+  one: unknown,
+  file: string,
+  surroundings: Surroundings,
+): Promise<string | undefined> {
   if (one === null || typeof one !== 'object') return 'a case is an object'
   if ('config' in one) {
     if (!windowCase.Check(one)) return firstError(windowCase.Errors(one))
@@ -50,6 +69,18 @@ async function runCase(one: unknown): Promise<string | undefined> {
       return 'nothing is expected: give expect, late or expectWatermarks'
     }
     return describe(await runWindowCase(one))
+  }
+  if ('pipeline' in one) {
+    if (!pipelineCase.Check(one)) return firstError(pipelineCase.Errors(one))
+    if (one.expect === undefined && one.late === undefined && one.deadLetters === undefined) {
+      return 'nothing is expected: give expect, late or deadLetters'
+    }
+    const options: ParseOptions = { file, env: {}, ...surroundings }
+    const config =
+      typeof one.pipeline === 'string'
+        ? (parse(surroundings.readFile(surroundings.resolve(file, one.pipeline))) as unknown)
+        : one.pipeline
+    return describe(await runPipelineCase(one, parseInlineValue(config, options)))
   }
   return 'a case has config (window spec) or pipeline (pipeline spec)'
 }
