@@ -150,7 +150,8 @@ export function runGroup(
     const child = spawn(command, args, {
       cwd: root,
       detached: true,
-      env: { ...process.env, ...options.env },
+      // Without the mark of a test process: a run inside a test would skip its files.
+      env: { ...process.env, NODE_TEST_CONTEXT: undefined, ...options.env },
       stdio: ['ignore', options.show ? 'inherit' : 'pipe', options.show ? 'inherit' : 'pipe'],
     })
     groups.add(child)

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { runTests, type SuiteResult } from '../../../scripts/test-run.ts'
+import { isAlive } from '../../support/free-ports.ts'
+import { until } from '../../support/until.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'warden-runs-'))
+after(() => rmSync(directory, { recursive: true, force: true }))
+const head = "import { test, describe } from 'node:test'\n"
+
+function file(name: string, body: string): string {
+  const path = join(directory, `${name}.test.mjs`)
+  writeFileSync(path, head + body)
+  return path
+}
+
+const run = (files: readonly string[], timeoutMs = 30_000): Promise<SuiteResult> =>
+  runTests({ files, node: process.execPath, mode: 'together', timeoutMs })
+
+test('single tests are counted, their parents are not; skipped ones are named with their reason', async () => {
+  const result = await run([
+    file('mixed', "test('a', () => {})\ntest('p', async (t) => { await t.test('b', () => {}) })\n"),
+    file(
+      'groups',
+      "describe('g', () => { test('c', () => {}); test('d', (t) => t.skip('why')) })\n",
+    ),
+  ])
+  assert.equal(result.passed, 3)
+  assert.deepEqual(result.failures, [])
+  assert.equal(result.skipped.length, 1)
+  assert.match(result.skipped[0] ?? '', /^g › d \(.*groups\.test\.mjs\): why$/)
+})
+
+test('a failure is told once, with its full name, its line and its cause', async () => {
+  const body =
+    "test('p', async (t) => {\n  await t.test('b', () => { throw new Error('x', { cause: new Error('y') }) })\n})\n"
+  const { passed, failures } = await run([file('nested', body)])
+  assert.equal(passed, 0)
+  assert.equal(failures.length, 1)
+  assert.equal(failures[0]?.name, 'p › b')
+  assert.match(failures[0]?.where ?? '', /nested\.test\.mjs:3$/)
+  assert.match(failures[0]?.error ?? '', /Error: x[\s\S]*cause.*Error: y/)
+})
+
+test('a file that crashes, ends early or holds no test is one failure, with what it wrote', async () => {
+  const crash = await run([file('crash', "throw new Error('at load')\n")])
+  assert.equal(crash.failures.length, 1)
+  assert.match(crash.failures[0]?.error ?? '', /at load/)
+  const late = await run([
+    file('late', "test('a', () => {})\nsetTimeout(() => { throw new Error('late') }, 20)\n"),
+  ])
+  assert.equal(late.failures.length, 1)
+  const empty = await run([file('empty', '')])
+  assert.equal(empty.failures.length, 1)
+  assert.equal(empty.passed, 0)
+})
+
+test('a file that hangs is killed with what it started, and is one failure', async () => {
+  const child = `import { spawn } from 'node:child_process'
+    import { writeFileSync } from 'node:fs'
+    test('hangs', async () => {
+      const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'])
+      writeFileSync(${JSON.stringify(join(directory, 'pid'))}, String(child.pid))
+      await new Promise(() => setInterval(() => {}, 1000))
+    })\n`
+  const { failures } = await run([file('hang', child)], 2_000)
+  assert.ok(failures.length >= 1)
+  const pid = Number(readFileSync(join(directory, 'pid'), 'utf8'))
+  await until('the process is gone', () => !isAlive(pid))
+})
