@@ -155,7 +155,7 @@ describe('Delivery', () => {
     await life.checkpoint([point(1, 1), point(2, 0)])
     await life.clock.advance(100)
     assert.deepEqual(
-      life.sink.batches.map((sent) => sent.map((one) => one.tags['series'])),
+      life.sink.batches.map((sent) => sent.map((one) => one.tags.series)),
       [['1'], ['2']],
     )
     await life.clock.advance(5_000)

@@ -1,0 +1,107 @@
+import {
+  closeSync,
+  fstatSync,
+  fsync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  write,
+} from 'node:fs'
+import { dirname } from 'node:path'
+import { promisify } from 'node:util'
+import { WardenError } from '../core/errors.ts'
+import type { DataPoint, PointOutcome, Sink, WriteResult } from './sink.ts'
+
+const writeTo = promisify(write)
+const syncTo = promisify(fsync)
+
+const newline = 0x0a
+const tailChunkBytes = 64 * 1024
+
+/**
+ * Points as JSON lines, appended: `{"metric","timestamp","value","tags","incarnation","revision"}`. Of several lines for the same
+ * metric, tags and timestamp the one with the largest (incarnation, revision) counts. What was acknowledged is on the disk.
+ */
+export class FileSink implements Sink {
+  readonly name: string
+  readonly #path: string
+  readonly #file: number
+  /** Bytes of whole lines. */
+  #length: number
+  /** A write that failed may have left something after `#length`. */
+  #torn = false
+  #queue: Promise<unknown> = Promise.resolve()
+
+  /** Opens or creates the file and cuts off a line that a crash left half written. @throws WardenError `sink_unreachable` */
+  constructor(options: { readonly name: string; readonly path: string }) {
+    this.name = options.name
+    this.#path = options.path
+    try {
+      mkdirSync(dirname(options.path), { recursive: true })
+      this.#file = openSync(options.path, 'a+')
+      this.#length = endOfLines(this.#file)
+      ftruncateSync(this.#file, this.#length)
+    } catch (cause) {
+      throw new WardenError('sink_unreachable', `can't open ${options.path}: ${String(cause)}`, {
+        cause,
+      })
+    }
+  }
+
+  write(points: readonly DataPoint[]): Promise<WriteResult> {
+    const done = this.#queue.then(() => this.#append(points))
+    this.#queue = done
+    return done
+  }
+
+  async close(): Promise<void> {
+    await this.#queue
+    closeSync(this.#file)
+  }
+
+  async #append(points: readonly DataPoint[]): Promise<WriteResult> {
+    const bytes = Buffer.from(points.map(line).join(''))
+    try {
+      if (this.#torn) ftruncateSync(this.#file, this.#length)
+      this.#torn = true
+      for (let at = 0; at < bytes.length; ) {
+        const { bytesWritten } = await writeTo(this.#file, bytes, at, bytes.length - at)
+        at += bytesWritten
+      }
+      await syncTo(this.#file)
+      this.#torn = false
+      this.#length += bytes.length
+      return result(points, { kind: 'written' })
+    } catch (cause) {
+      const reason = `can't write ${this.#path}: ${String(cause)}`
+      return result(points, { kind: 'retry', reason, unknown: false })
+    }
+  }
+}
+
+function result(points: readonly DataPoint[], outcome: PointOutcome): WriteResult {
+  return {
+    outcomes: points.map(() => outcome),
+    retryAfterMs: undefined,
+    failed: outcome.kind !== 'written',
+  }
+}
+
+function line(point: DataPoint): string {
+  const { metric, timestamp, value, tags, incarnation, revision } = point
+  return `${JSON.stringify({ metric, timestamp, value, tags, incarnation, revision })}\n`
+}
+
+/** Position after the last line break. */
+function endOfLines(file: number): number {
+  const chunk = Buffer.alloc(tailChunkBytes)
+  for (let end = fstatSync(file).size; end > 0; ) {
+    const from = Math.max(0, end - chunk.length)
+    const read = readSync(file, chunk, 0, end - from, from)
+    const at = chunk.subarray(0, read).lastIndexOf(newline)
+    if (at >= 0) return from + at + 1
+    end = from
+  }
+  return 0
+}
