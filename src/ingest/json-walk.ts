@@ -47,6 +47,9 @@ export class JsonWalk {
   scratch: Buffer = Buffer.alloc(4096)
   readonly #paths: JsonPaths
   #scratchUsed = 0
+  /** The bytes walked last, and a view that reads four of them at once. */
+  #bytes: Buffer = this.scratch
+  #view: DataView = new DataView(new ArrayBuffer(0))
   /** Of the string that `#restOfString` read last. */
   #escaped = false
   /** Of the value that `#value` read last. */
@@ -65,6 +68,10 @@ export class JsonWalk {
     const kind = this.kind
     for (let slot = 0; slot < kind.length; slot++) kind[slot] = MISSING
     this.#scratchUsed = 0
+    if (b !== this.#bytes) {
+      this.#bytes = b
+      this.#view = new DataView(b.buffer, b.byteOffset, b.byteLength)
+    }
     let i = start
     while (i < end && isSpace(b[i] as number)) i++
     if (i >= end || b[i] !== OPEN_OBJECT) return false
@@ -79,6 +86,7 @@ export class JsonWalk {
   #object(b: Buffer, at: number, end: number, node: number, depth: number): number {
     if (depth > MAX_DEPTH) return -1
     const paths = this.#paths
+    const view = this.#view
     let i = at
     let c = b[i] as number
     if (c <= 32) {
@@ -89,7 +97,7 @@ export class JsonWalk {
     for (;;) {
       if (c !== QUOTE) return -1
       const keyFrom = ++i
-      while (i < end && PLAIN[b[i] as number] === 1) i++
+      i = plainEnd(view, i, end)
       let entry = -1
       if (b[i] === QUOTE) {
         if (node >= 0) entry = paths.entry(node, b, keyFrom, i)
@@ -116,7 +124,7 @@ export class JsonWalk {
       if (entry >= 0) i = this.#wanted(b, i, end, entry, depth)
       else if (c === QUOTE) {
         i++
-        while (i < end && PLAIN[b[i] as number] === 1) i++
+        i = plainEnd(view, i, end)
         if (b[i] !== QUOTE) {
           i = this.#restOfString(b, i, end)
           if (i < 0) return -1
@@ -152,7 +160,7 @@ export class JsonWalk {
     if (b[i] === QUOTE) {
       i++
       let escaped = false
-      while (i < end && PLAIN[b[i] as number] === 1) i++
+      i = plainEnd(this.#view, i, end)
       if (b[i] !== QUOTE) {
         i = this.#restOfString(b, i, end)
         if (i < 0) return -1
@@ -268,6 +276,27 @@ export class JsonWalk {
 
 function isSpace(c: number): boolean {
   return c === 32 || c === 10 || c === 13 || c === 9
+}
+
+/**
+ * First position in `at ≤ i < end` that holds no plain character: a quote, a backslash, a control character or a byte ≥ 0x80; else `end`.
+ * Four bytes a step: subtracting 1 from a byte that is 0 (after the exclusive or, one that is the character sought) sets its
+ * highest bit, and the lowest bit so set is right. 1.5 times as fast as a table lookup per byte (bench/decode.ts).
+ */
+function plainEnd(view: DataView, at: number, end: number): number {
+  let i = at
+  for (const last = end - 4; i <= last; i += 4) {
+    const four = view.getInt32(i, true)
+    const special =
+      (four |
+        ((four ^ 0x22222222) - 0x01010101) |
+        ((four ^ 0x5c5c5c5c) - 0x01010101) |
+        (four - 0x20202020)) &
+      0x80808080
+    if (special !== 0) return i + ((31 - Math.clz32(special & -special)) >> 3)
+  }
+  while (i < end && PLAIN[view.getUint8(i)] === 1) i++
+  return i
 }
 
 function skipSpace(b: Buffer, at: number, end: number): number {

@@ -6,7 +6,8 @@ export type DocumentFault = 'invalid_utf8' | 'not_json' | 'not_an_object'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 const encoder = new TextEncoder()
-const replacing = new TextDecoder('utf-8')
+/** Keeps a byte order mark: inside a string it is a character. */
+const replacing = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** A string or a number of a text that is known to be JSON. */
 const token = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g
