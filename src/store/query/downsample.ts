@@ -64,12 +64,7 @@ function parseDownsampleInterval(text: string, useCalendar: boolean): Downsample
 function parseFill(text: string | undefined): FillPolicy {
   if (text === undefined) return 'none'
   const fill = fillPolicies.find((one) => one === text)
-  if (fill === undefined) {
-    throw new RequestRefused(
-      400,
-      `No such fill policy: '${text}': must be one of: ${fillPolicies.join(' ')}`,
-    )
-  }
+  if (fill === undefined) throw new RequestRefused(400, `Unrecognized fill policy: ${text}`)
   return fill
 }
 

@@ -68,7 +68,9 @@ export function parseQueryTime(text: string, nowMs: number, timezone: string): n
     throw new RequestRefused(400, `Invalid time: ${text}. Negative timestamps are not supported.`)
   }
   if (!/^\+?\d{1,18}$/.test(text)) {
-    throw new RequestRefused(400, `Invalid time: ${text}. It is neither a number nor a date`)
+    const odd = /\D/.exec(text.replace(/^[+-]/, ''))?.[0]
+    const reason = odd === undefined ? 'Value too long: ' : `Invalid character '${odd}' in `
+    throw new RequestRefused(400, `Invalid time: ${text}. ${reason}${text}`)
   }
   return text.length <= 10 ? Number(text) * 1_000 : Number(text)
 }
