@@ -171,20 +171,21 @@ export class OpentsdbSink implements Sink {
       if (over.signal.aborted) {
         return { kind: 'again', reason: `no answer in ${timeoutMs} ms`, unknown: true }
       }
-      return this.#broken(cause, body.length)
+      return this.#broken(cause, body.length, batch)
     } finally {
       clearTimeout(timer)
       signal.removeEventListener('abort', end)
     }
   }
 
-  #broken(cause: unknown, bytes: number): PutVerdict {
+  #broken(cause: unknown, bytes: number, batch: Batch): PutVerdict {
     const { code, message } = describe(cause)
     const reason = `no answer: ${message}`
     // A server closes the connection on a body it finds too large, and does so again; a connection that just broke works again.
-    if (closedBySender.has(code) && ++this.#closedInARow >= 2 && bytes > alwaysTakenBytes) {
-      this.#closedInARow = 0
-      return { kind: 'halve', reason }
+    if (closedBySender.has(code) && bytes > alwaysTakenBytes) {
+      this.#closedInARow++
+      batch.tooLarge ||= this.#closedInARow > 1
+      if (batch.tooLarge) return { kind: 'halve', reason }
     }
     return { kind: 'again', reason, unknown: !neverReached.has(code) }
   }
@@ -237,6 +238,8 @@ class Batch {
   readonly points: readonly DataPoint[]
   readonly outcomes: PutOutcome[]
   retryAfterMs: number | undefined
+  /** The server closes the connection on it: halves are halved at once. */
+  tooLarge = false
   /** The store's trouble, after which no more of the batch is sent. */
   givenUp: PutVerdict | undefined
 
