@@ -26,8 +26,8 @@ export function node24(): Node24 {
   const platform = `${process.platform}-${process.arch}`
   const name = packages[platform]
   if (name === undefined) return { kind: 'missing', reason: `npm has no Node 24 for ${platform}` }
-  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache')
-  const services = process.env['WARDEN_SERVICES_DIR'] ?? join(cache, 'warden-services')
+  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache')
+  const services = process.env.WARDEN_SERVICES_DIR ?? join(cache, 'warden-services')
   const directory = join(services, 'node24')
   const path = join(directory, 'node_modules', name, 'bin', 'node')
   if (!existsSync(path)) {

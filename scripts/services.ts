@@ -62,7 +62,7 @@ export async function startServices(
     await report('shared Kafka', async () => {
       const kafka = await startKafka({ saslSsl: true })
       stops.push(() => kafka.stop())
-      environment['WARDEN_TEST_KAFKA'] = JSON.stringify(kafka.address)
+      environment.WARDEN_TEST_KAFKA = JSON.stringify(kafka.address)
       return undefined
     })
   }
@@ -70,7 +70,7 @@ export async function startServices(
     await report('shared OpenTSDB', async () => {
       const opentsdb = await startOpentsdb()
       stops.push(() => opentsdb.stop())
-      environment['WARDEN_TEST_OPENTSDB'] = opentsdb.url
+      environment.WARDEN_TEST_OPENTSDB = opentsdb.url
       return undefined
     })
   }

@@ -21,7 +21,7 @@ import { root, runTests } from './test-run.ts'
 
 /** Bound on one file against real services; the longest kill Warden and wait for it tens of times. */
 const fileTimeoutMs = 45 * 60_000
-const inCi = process.env['CI'] === 'true'
+const inCi = process.env.CI === 'true'
 const results: NamedResult[] = []
 /** What was not run: the suite and the reason with its cure. */
 const leftOut: string[] = []
