@@ -1,4 +1,3 @@
-import { namesTrouble } from '../point-check.ts'
 import { UNVERSIONED } from '../point-columns.ts'
 import type { StorePoint } from '../point-store.ts'
 import { isJsonObject, type JsonObject, unparsable } from '../query/query-json.ts'
@@ -16,6 +15,11 @@ export interface EchoedPoint {
   readonly value?: string
   readonly tags?: Readonly<Record<string, string | null>>
 }
+
+const MAX_TAGS = 8
+
+/** Longer names are refused, so that one broken client can't fill the index. */
+const MAX_NAME_LENGTH = 1_024
 
 /** Timestamps of up to ten digits are seconds, of up to 13 milliseconds. */
 const LAST_SECOND = 9_999_999_999
@@ -89,7 +93,7 @@ function judge(entry: Entry | null): PutVerdict {
     return bad(`value is NaN or Infinite: ${number} for metric=${metric} timestamp=${timestamp}`)
   }
   if (timestamp > LAST_MS) return bad(`bad timestamp=${timestamp} for metric=${metric}`)
-  const trouble = namesTrouble(metric, tags)
+  const trouble = nameTrouble(metric, tags)
   if (trouble !== undefined) return bad(trouble)
   return {
     kind: 'good',
@@ -126,4 +130,33 @@ function parseValue(text: string): number | undefined {
     return exact === BigInt.asIntN(64, exact) ? Number(exact) : undefined
   }
   return /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text) ? Number(text) : undefined
+}
+
+/** What is wrong with the names of a point, as OpenTSDB says it; undefined when nothing is. */
+export function nameTrouble(
+  metric: string,
+  tags: ReadonlyMap<string, string | null>,
+): string | undefined {
+  if (tags.size > MAX_TAGS) {
+    const shown = [...tags].map(([key, value]) => `${key}=${value}`).join(', ')
+    return `Too many tags: ${tags.size} maximum allowed: ${MAX_TAGS}, tags: {${shown}}`
+  }
+  let trouble = oneNameTrouble('metric name', metric)
+  for (const [key, value] of tags) {
+    trouble ??= oneNameTrouble(`tag name with value [${value}]`, key)
+    trouble ??= oneNameTrouble(`tag value with key [${key}]`, value)
+  }
+  return trouble
+}
+
+function oneNameTrouble(what: string, name: string | null): string | undefined {
+  if (name === null) return `Invalid ${what}: null`
+  if (name === '') return `Invalid ${what}: empty string`
+  // Letters of every script, with the marks and digits that belong to them: OpenTSDB takes the letters only, and corrupts them.
+  const illegal = /[^-_./\p{L}\p{M}\p{N}]/u.exec(name)
+  if (illegal !== null) return `Invalid ${what} ("${name}"): illegal character: ${illegal[0]}`
+  if (name.length > MAX_NAME_LENGTH) {
+    return `Invalid ${what}: longer than ${MAX_NAME_LENGTH} characters`
+  }
+  return undefined
 }
