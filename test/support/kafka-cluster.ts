@@ -1,5 +1,6 @@
 import { type Admin, Kafka, type KafkaConfig, logLevel } from 'kafkajs'
 import { type KafkaTool, kafkaCli } from './kafka-cli.ts'
+import { type PartitionView, viewsOf } from './kafka-metadata.ts'
 import { until } from './until.ts'
 
 /** How a test reaches a Kafka cluster, its own or one the whole suite shares. */
@@ -78,9 +79,10 @@ export class KafkaCluster {
 
   /** Resolves when no broker names the topic any more. */
   async deleteTopic(name: string): Promise<void> {
-    await this.#admin(async (admin) => {
-      await admin.deleteTopics({ topics: [name] })
-      await until(`topic ${name} is gone`, async () => !(await admin.listTopics()).includes(name))
+    await this.#admin((admin) => admin.deleteTopics({ topics: [name] }))
+    await until(`topic ${name} is gone`, async () => {
+      const { answering, views } = await viewsOf(this.bootstrap, name)
+      return answering > 0 && views.length === 0
     })
   }
 
@@ -113,24 +115,25 @@ export class KafkaCluster {
 
   /** Partition → id of the broker that leads it; -1 for none. */
   async leaders(name: string): Promise<Map<number, number>> {
-    const partitions = await this.#partitions(name)
-    return new Map(partitions.map((one) => [one.partitionId, one.leader]))
+    return new Map((await this.#partitions(name)).map((one) => [one.partition, one.leader]))
   }
 
-  /** Makes `broker` lead a partition it holds a replica of; the replicas stay what they were. Resolves when it leads. */
+  /**
+   * Makes `broker` lead a partition it holds a replica of; the replicas stay what they were.
+   * Resolves when every broker knows it.
+   */
   async moveLeader(name: string, partition: number, broker: number): Promise<void> {
-    const before = (await this.#partitions(name)).find((one) => one.partitionId === partition)
+    const before = (await this.#partitions(name)).find((one) => one.partition === partition)
     if (before?.replicas.includes(broker) !== true) {
       throw new Error(`broker ${broker} holds no replica of ${name}-${partition}`)
     }
     // A leader that is no replica any more gives up at once: first the new one alone, then all again.
     await this.#reassign(name, partition, [broker])
-    const leads = async () => (await this.leaders(name)).get(partition) === broker
-    await until(`broker ${broker} leads ${name}-${partition}`, leads)
-    await this.#reassign(name, partition, [
-      broker,
-      ...before.replicas.filter((one) => one !== broker),
-    ])
+    const others = before.replicas.filter((one) => one !== broker)
+    await this.#reassign(name, partition, [broker, ...others])
+    await this.#untilAllSee(name, `broker ${broker} leads ${partition}`, (partitions) =>
+      partitions.some((one) => one.partition === partition && one.leader === broker),
+    )
   }
 
   /** Ids of the brokers that are alive, as the controller sees it. */
@@ -156,22 +159,38 @@ export class KafkaCluster {
         return running.topics.length === 0
       })
     })
-    await until(`${topic}-${partition} is in sync on ${replicas}`, async () => {
-      const found = (await this.#partitions(topic)).find((one) => one.partitionId === partition)
-      return found?.isr.length === replicas.length
+    await this.#untilAllSee(topic, `${partition} is in sync on ${replicas}`, (partitions) =>
+      partitions.some(
+        (one) => one.partition === partition && one.inSync.length === replicas.length,
+      ),
+    )
+  }
+
+  async #untilLed(topic: string, count: number): Promise<void> {
+    await this.#untilAllSee(
+      topic,
+      `all ${count} partitions have a leader`,
+      (partitions) => partitions.length === count && partitions.every((one) => one.leader >= 0),
+    )
+  }
+
+  async #untilAllSee(
+    topic: string,
+    what: string,
+    holds: (partitions: readonly PartitionView[]) => boolean,
+  ): Promise<void> {
+    await until(`${topic}: ${what}`, async () => {
+      const { answering, views } = await viewsOf(this.bootstrap, topic)
+      return answering > 0 && views.length === answering && views.every(holds)
     })
   }
 
-  async #untilLed(topic: string, partitions: number): Promise<void> {
-    await until(`all ${partitions} partitions of ${topic} have a leader`, async () => {
-      const leaders = [...(await this.leaders(topic)).values()]
-      return leaders.length === partitions && leaders.every((leader) => leader >= 0)
-    })
-  }
-
-  async #partitions(topic: string) {
-    const { topics } = await this.#admin((admin) => admin.fetchTopicMetadata({ topics: [topic] }))
-    return topics[0]?.partitions ?? []
+  /** As one of the brokers sees it. */
+  #partitions(topic: string): Promise<readonly PartitionView[]> {
+    return until(
+      `a broker knows ${topic}`,
+      async () => (await viewsOf(this.bootstrap, topic)).views[0],
+    )
   }
 
   async #admin<T>(use: (admin: Admin) => Promise<T>): Promise<T> {
