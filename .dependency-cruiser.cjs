@@ -139,6 +139,8 @@ module.exports = {
     },
   ],
   options: {
+    // A function of ours that is called require is no import.
+    moduleSystems: ['es6'],
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: 'node_modules' },
