@@ -88,7 +88,8 @@ export class MetricState {
     return operations
   }
 
-  restore(store: StateStore): void {
+  /** @returns false when the state knows nothing of the metric */
+  restore(store: StateStore): boolean {
     const { operator, dictionary } = this.#lane
     const read = (part: string) =>
       store.range(`${this.#prefix}${part}/`, prefixEnd(`${this.#prefix}${part}/`))
@@ -100,7 +101,7 @@ export class MetricState {
       operator.seen.loadBlock(Number.parseInt(key.slice(key.lastIndexOf('/') + 1), 16), value)
     }
     const saved = store.get(`${this.#prefix}windows`)
-    if (saved === undefined) return
+    if (saved === undefined) return false
     const state = JSON.parse(text(saved)) as WindowsState
     operator.restore(state.windows, state.slices, state.missing.map(fromSaved))
     operator.partialWindows = state.partialWindows
@@ -108,7 +109,9 @@ export class MetricState {
     const strides = new Map(state.windows.map(({ start, stride }) => [start, stride]))
     for (const [key, value] of read('said')) {
       const { start, block } = parseBlockKey(key)
-      operator.windows.get(start)?.loadEmissions(block, value, strides.get(start) ?? 0)
+      operator.windows
+        .get(start)
+        ?.loadEmissions(block, value, strides.get(start) ?? 0, operator.accumulators.outputs)
     }
     for (const [key, value] of read('cells')) {
       const { start, block } = parseBlockKey(key)
@@ -117,6 +120,7 @@ export class MetricState {
     for (const [key, value] of read('keys')) {
       this.#lane.tableOf(parseBlockKey(key).start).load(value)
     }
+    return true
   }
 
   #windowsState(): WindowsState {

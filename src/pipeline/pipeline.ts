@@ -81,7 +81,7 @@ export class Pipeline {
       if (worked) await this.#parts.yieldToIo()
       else await this.#wait(stop)
     }
-    await this.#finish()
+    await this.checkpoint()
     return stop.aborted ? 'stopped' : 'ended'
   }
 
@@ -219,8 +219,8 @@ export class Pipeline {
     }
   }
 
-  /** The last checkpoint: what was counted is durable when it is done. */
-  async #finish(): Promise<void> {
+  /** A checkpoint now; what was counted, and what sinks acknowledged, is durable when it is done. */
+  async checkpoint(): Promise<void> {
     const { checkpointer } = this.#parts
     await checkpointer.settled()
     checkpointer.start((number) => this.#collect(number))

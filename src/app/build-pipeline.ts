@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto'
+import type { Config } from '../config/config.ts'
+import {
+  compareMetrics,
+  fingerprintsOf,
+  type MetricFingerprint,
+  renamesOf,
+} from '../config/fingerprint.ts'
+import { WardenError } from '../core/errors.ts'
+import type { Pane } from '../core/pane.ts'
+import type { JobPlan } from '../core/plan.ts'
+import { SeriesDictionary } from '../core/series.ts'
+import type { StateOperation, StateStore } from '../core/state-store.ts'
+import type { Telemetry } from '../core/telemetry.ts'
+import { createDecoder } from '../ingest/create-decoder.ts'
+import { kafkaCodecs } from '../ingest/kafka-codecs.ts'
+import type { SideOutput } from '../ingest/side-output.ts'
+import { Checkpointer } from '../pipeline/checkpointer.ts'
+import { type JobState, newJobState, readJobState, saveJobState } from '../pipeline/job-state.ts'
+import { MetricLane } from '../pipeline/metric-lane.ts'
+import { dropMetric, MetricState, renameMetric } from '../pipeline/metric-state.ts'
+import { Pipeline, sideOutputKeys } from '../pipeline/pipeline.ts'
+import { PipelineInput } from '../pipeline/pipeline-input.ts'
+import type { PipelineMetrics } from '../pipeline/pipeline-metrics.ts'
+import { SourceLane } from '../pipeline/source-lane.ts'
+import { restoreSource } from '../pipeline/source-state.ts'
+import type { Outbox } from '../sink/outbox.ts'
+import { createSideOutput, createSource } from './sources.ts'
+
+export interface PipelineOptions {
+  readonly config: Config
+  readonly plan: JobPlan
+  readonly store: StateStore
+  readonly state: JobState<MetricFingerprint>
+  readonly outbox: Outbox
+  readonly telemetry: Telemetry
+  readonly metrics: PipelineMetrics
+  readonly onPanes: (panes: readonly Pane[]) => void
+}
+
+/** A pipeline and what has to be closed after it. */
+export interface BuiltPipeline {
+  readonly pipeline: Pipeline
+  readonly inputs: readonly PipelineInput[]
+  readonly checkpointer: Checkpointer
+  readonly deadLetters: SideOutput
+  close(): Promise<void>
+}
+
+/**
+ * Judges the config against the state, and only then brings the state in line with it.
+ * @param dropped metrics whose state is given up
+ * @throws WardenError `state_incompatible` naming every metric whose state does not fit; nothing was changed then
+ */
+export async function openJobState(
+  config: Config,
+  plan: JobPlan,
+  store: StateStore,
+  dropped: ReadonlySet<string>,
+  telemetry: Telemetry,
+): Promise<JobState<MetricFingerprint>> {
+  const metrics = fingerprintsOf(plan)
+  const saved = readJobState<MetricFingerprint>(store, config.job)
+  if (saved === undefined) {
+    const fresh = newJobState(config.job, randomBytes(16), telemetry.clock.now(), metrics)
+    await store.commit([saveJobState(fresh)])
+    return fresh
+  }
+  const changes = compareMetrics(saved.metrics, metrics, renamesOf(config), dropped)
+  const refused = changes.flatMap((change) => (change.kind === 'refused' ? [change.reason] : []))
+  if (refused.length > 0) throw new WardenError('state_incompatible', refused.join('\n'))
+  const operations: StateOperation[] = []
+  for (const change of changes) {
+    if (change.kind === 'new' || change.kind === 'removed')
+      operations.push(dropMetric(change.metric))
+    else if (change.kind !== 'refused' && change.from !== change.metric) {
+      operations.push(...renameMetric(store, change.from, change.metric))
+    }
+    if (change.kind !== 'same') telemetry.logger.info({ change }, 'the config changed')
+  }
+  const state = { ...saved, metrics }
+  await store.commit([...operations, saveJobState(state)])
+  return state
+}
+
+/** Everything between the sources and the outbox, restored from the last checkpoint; nothing runs yet. */
+export async function buildPipeline(options: PipelineOptions): Promise<BuiltPipeline> {
+  const { config, plan, store, state, outbox, telemetry } = options
+  const deadLetters = createSideOutput(config.deadLetters, telemetry)
+  const lateEvents = createSideOutput(config.lateEvents, telemetry)
+  await deadLetters.restore(markOf(store, sideOutputKeys.dead))
+  await lateEvents.restore(markOf(store, sideOutputKeys.late))
+  const inputs = config.sources.map((source) => {
+    const event = plan.sources.find((one) => one.source === source.name)
+    if (event === undefined) throw new WardenError('internal', `no plan for source ${source.name}`)
+    const metrics = plan.metrics.filter((metric) => metric.source === source.name)
+    const dictionaries = metrics.map((metric) => new SeriesDictionary(metric.maxSeries))
+    const lanes = metrics.map((metric, index) => {
+      const dictionary = dictionaries[index] ?? new SeriesDictionary(metric.maxSeries)
+      return new MetricLane(metric, dictionary, config.job)
+    })
+    const states = lanes.map((lane) => new MetricState(lane))
+    const known = states.map((one) => one.restore(store))
+    return new PipelineInput({
+      source: createSource(source, config, telemetry),
+      lane: new SourceLane(event, lanes),
+      states,
+      decoder: createDecoder('json-walk', {
+        event,
+        metrics,
+        dictionaries,
+        hashKey: state.hashKey,
+        codecs: kafkaCodecs,
+      }),
+      deadLetters,
+      restored: restoreSource(store, source.name),
+      newMetrics: new Set(metrics.flatMap(({ name }, index) => (known[index] ? [] : [name]))),
+    })
+  })
+  const checkpointer = new Checkpointer(store, config.checkpoint, telemetry)
+  const pipeline = new Pipeline({
+    inputs,
+    store,
+    checkpointer,
+    outbox,
+    points: {
+      prefix: '',
+      timestamp: timestampOf(config),
+      job: config.job,
+      incarnation: state.incarnation,
+    },
+    deadLetters,
+    lateEvents,
+    maxDeadLetterRate: config.deadLetters.maxRate,
+    telemetry,
+    metrics: options.metrics,
+    yieldToIo: () => new Promise((resolve) => setImmediate(resolve)),
+    onPanes: options.onPanes,
+  })
+  return {
+    pipeline,
+    inputs,
+    checkpointer,
+    deadLetters,
+    async close() {
+      await Promise.allSettled(inputs.map(({ source }) => source.close()))
+      await Promise.allSettled([deadLetters.close(), lateEvents.close()])
+    },
+  }
+}
+
+function timestampOf(config: Config): 'start' | 'end' {
+  const wanted = new Set(config.sinks.map(({ timestamp }) => timestamp))
+  if (wanted.size <= 1) return config.sinks[0]?.timestamp ?? 'start'
+  throw new WardenError(
+    'config_invalid',
+    `${config.file}: sinks date their points by different ends of the window; give all of them the same timestamp`,
+  )
+}
+
+function markOf(store: StateStore, key: string): string | undefined {
+  const mark = store.get(key)
+  return mark === undefined ? undefined : Buffer.from(mark).toString('utf8')
+}

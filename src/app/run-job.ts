@@ -1,0 +1,271 @@
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { FastifyInstance } from 'fastify'
+import type { Config } from '../config/config.ts'
+import { planOf } from '../config/plan.ts'
+import { asWardenError, type WardenError } from '../core/errors.ts'
+import type { Pane } from '../core/pane.ts'
+import type { Telemetry } from '../core/telemetry.ts'
+import { PipelineMetrics } from '../pipeline/pipeline-metrics.ts'
+import { RestartStrategy } from '../pipeline/restart-strategy.ts'
+import type { PrometheusMetrics } from '../prometheus-metrics.ts'
+import { Delivery } from '../sink/delivery.ts'
+import { Outbox } from '../sink/outbox.ts'
+import type { DataPoint } from '../sink/sink.ts'
+import { LmdbStateStore } from '../state/lmdb-state-store.ts'
+import { registerStoreApi } from '../store/api/http-store-api.ts'
+import { LmdbPointStore } from '../store/lmdb-point-store.ts'
+import { type BuiltPipeline, buildPipeline, openJobState } from './build-pipeline.ts'
+import { type JobHealth, startServer } from './http-server.ts'
+import { createSink, type SinkInUse } from './sinks.ts'
+
+export interface JobOptions {
+  readonly config: Config
+  readonly version: string
+  /** Metrics whose state is given up because it does not fit the config any more. */
+  readonly dropMetrics: ReadonlySet<string>
+  readonly telemetry: Telemetry & { readonly metrics: PrometheusMetrics }
+  /** Called with what was counted, once it is durable. */
+  readonly onPanes?: (panes: readonly Pane[]) => void
+  /** Called when the server listens. */
+  readonly onListening?: (url: string) => void
+}
+
+/**
+ * Runs a job until its sources have ended, `stop` is aborted, or it failed for good.
+ * @throws WardenError what made it fail
+ */
+export async function runJob(options: JobOptions, stop: AbortSignal): Promise<'ended' | 'stopped'> {
+  const { config, telemetry } = options
+  const plan = planOf(config)
+  const store = new LmdbStateStore(join(config.stateDir, 'state'))
+  const closing: (() => Promise<unknown>)[] = [() => store.close()]
+  try {
+    const state = await openJobState(config, plan, store, options.dropMetrics, telemetry)
+    const points = config.sinks.some(({ type }) => type === 'embedded')
+      ? new LmdbPointStore(join(config.stateDir, 'store'))
+      : undefined
+    if (points !== undefined) closing.unshift(() => points.close())
+    const sinks = config.sinks.map((sink) => createSink(sink, points))
+    closing.unshift(() => Promise.allSettled(sinks.map(({ sink }) => sink.close())))
+    const job = new RunningJob(options, { plan, store, state }, sinks)
+    const server = await startServer(
+      {
+        ...config.server.listen,
+        token: config.server.token?.reveal(),
+        health: () => job.health(),
+        exposition: () => telemetry.metrics.exposition(),
+        expositionType: telemetry.metrics.contentType,
+        register: async (instance: FastifyInstance) => {
+          if (points !== undefined)
+            await registerStoreApi(instance, { store: points, telemetry, version: options.version })
+        },
+      },
+      telemetry.logger,
+    )
+    closing.unshift(() => server.close())
+    options.onListening?.(urlOf(server))
+    return await job.run(stop)
+  } finally {
+    for (const close of closing) {
+      await close().catch((error: unknown) => {
+        telemetry.logger.warn({ err: asWardenError(error) }, 'closing failed')
+      })
+    }
+  }
+}
+
+interface JobParts {
+  readonly plan: ReturnType<typeof planOf>
+  readonly store: LmdbStateStore
+  readonly state: Awaited<ReturnType<typeof openJobState>>
+}
+
+/** starting → running → (failed → starting)* → draining → done. */
+class RunningJob {
+  readonly #options: JobOptions
+  readonly #parts: JobParts
+  readonly #sinks: readonly SinkInUse[]
+  readonly #metrics: PipelineMetrics
+  #current: BuiltPipeline | undefined
+  #deliveries: readonly Delivery[] = []
+  #phase: 'starting' | 'running' | 'failed' | 'draining' = 'starting'
+  #lastFailure: WardenError | undefined
+
+  constructor(options: JobOptions, parts: JobParts, sinks: readonly SinkInUse[]) {
+    this.#options = options
+    this.#parts = parts
+    this.#sinks = sinks
+    this.#metrics = new PipelineMetrics(options.telemetry.metrics)
+  }
+
+  async run(stop: AbortSignal): Promise<'ended' | 'stopped'> {
+    const { config, telemetry } = this.#options
+    const { clock, logger } = telemetry
+    const strategy = new RestartStrategy(config.restart)
+    const restarts = telemetry.metrics.counter(
+      'warden_restarts_total',
+      'Starts from the last checkpoint after a failure',
+    )
+    const errors = telemetry.metrics.counter('warden_errors_total', 'Failures of the pipeline', [
+      'code',
+    ])
+    for (;;) {
+      const startedAt = clock.now()
+      try {
+        return await this.#runOnce(stop)
+      } catch (cause) {
+        const error = asWardenError(cause)
+        this.#lastFailure = error
+        this.#phase = 'failed'
+        errors.add(1, { code: error.code })
+        const now = clock.now()
+        const wait = error.recovery === 'stop' ? undefined : strategy.failed(now, now - startedAt)
+        if (wait === undefined) throw error
+        if (stop.aborted) return 'stopped'
+        logger.error(
+          { err: error, code: error.code, waitMs: wait },
+          'the pipeline failed and starts again from the last checkpoint',
+        )
+        restarts.add(1)
+        await clock.sleep(wait, stop).catch(() => {})
+      }
+    }
+  }
+
+  health(): JobHealth {
+    const now = this.#options.telemetry.clock.now()
+    const checkpointAgeMs = this.#current && now - this.#current.checkpointer.succeededAt
+    const { intervalMs } = this.#options.config.checkpoint
+    const troubles: string[] = []
+    if (this.#phase !== 'running')
+      troubles.push(
+        `the job is ${this.#phase}${this.#lastFailure === undefined ? '' : `: ${this.#lastFailure.message}`}`,
+      )
+    if (checkpointAgeMs !== undefined && checkpointAgeMs > intervalMs * 3 + 60_000) {
+      troubles.push(`the last checkpoint is ${Math.round(checkpointAgeMs / 1000)} s old`)
+    }
+    const sources = (this.#current?.inputs ?? []).map(({ source }) => ({
+      name: source.name,
+      partitions: source.partitions().map(({ name, lag, trouble, position }) => ({
+        name,
+        offset: position.offset,
+        lag,
+        trouble,
+      })),
+    }))
+    const ready = troubles.length === 0
+    for (const { name, partitions } of sources) {
+      for (const partition of partitions) {
+        if (partition.trouble !== undefined)
+          troubles.push(`${name}/${partition.name}: ${partition.trouble}`)
+      }
+    }
+    const sinks = this.#deliveries.map((delivery, index) => {
+      const name = this.#sinks[index]?.sink.name
+      const health = delivery.health()
+      if (health.state !== 'ok')
+        troubles.push(`sink ${name} is ${health.state}: ${health.lastError ?? 'no error yet'}`)
+      return { name, ...health }
+    })
+    return { ready, troubles, details: { phase: this.#phase, checkpointAgeMs, sources, sinks } }
+  }
+
+  /** One life of the pipeline, from the last checkpoint to the end, the stop, or a failure. */
+  async #runOnce(stop: AbortSignal): Promise<'ended' | 'stopped'> {
+    const { config, telemetry, onPanes } = this.#options
+    this.#phase = 'starting'
+    const outbox = new Outbox(this.#parts.store, {
+      sinks: this.#sinks.map(({ sink }) => sink.name),
+      maxBytes: config.outbox.maxBytes,
+    })
+    for (const { sink, points } of outbox.removed) {
+      telemetry.logger.warn(
+        { sink, points },
+        'the sink is no longer configured; what it had not taken is dropped',
+      )
+    }
+    const broken = new AbortController()
+    const built = await buildPipeline({
+      ...this.#parts,
+      config,
+      outbox,
+      telemetry,
+      metrics: this.#metrics,
+      onPanes: onPanes ?? (() => {}),
+    })
+    this.#current = built
+    let failure: WardenError | undefined
+    const deliveries = this.#sinks.map(
+      ({ sink, delivery }) =>
+        new Delivery(outbox, sink, delivery, {
+          ...telemetry,
+          random: Math.random,
+          onRefused: (point, reason) =>
+            built.deadLetters.append(refusedRecord(sink.name, point, reason)),
+          onBroken: (error) => {
+            failure = error
+            broken.abort()
+          },
+        }),
+    )
+    this.#deliveries = deliveries
+    try {
+      for (const delivery of deliveries) delivery.start()
+      this.#phase = 'running'
+      telemetry.logger.info({ job: config.job }, 'running')
+      const outcome = await built.pipeline.run(AbortSignal.any([stop, broken.signal]))
+      if (failure !== undefined) throw failure
+      this.#phase = 'draining'
+      await this.#drain(outcome, built, deliveries, stop)
+      return outcome
+    } finally {
+      await Promise.allSettled(deliveries.map((delivery) => delivery.stop()))
+      await built.close()
+    }
+  }
+
+  /** Everything written and acknowledged: without end when the sources have ended, else within the shutdown's bound. */
+  async #drain(
+    outcome: 'ended' | 'stopped',
+    built: BuiltPipeline,
+    deliveries: readonly Delivery[],
+    stop: AbortSignal,
+  ): Promise<void> {
+    const { config, telemetry } = this.#options
+    const all = (ms: number) =>
+      Promise.all(deliveries.map((delivery) => delivery.drain(ms, 'written')))
+    if (outcome === 'ended') {
+      while (!(await all(1_000)).every(Boolean) && !stop.aborted) {
+        const behind = deliveries.map((delivery) => delivery.health())
+        const lastError = behind.find((one) => one.lastError !== undefined)?.lastError
+        telemetry.logger.info(
+          { points: Math.max(...behind.map((one) => one.depth)), lastError },
+          'everything is counted; waiting for the sinks',
+        )
+        await delay(1_000)
+      }
+    } else {
+      const written = await all(config.shutdown.timeoutMs)
+      if (!written.every(Boolean)) {
+        telemetry.logger.warn(
+          {},
+          'stopped with points unwritten; they are kept and sent at the next start',
+        )
+      }
+    }
+    await built.pipeline.checkpoint()
+  }
+}
+
+function refusedRecord(sink: string, point: DataPoint, reason: string) {
+  const key = `sink/${sink}/${point.metric}/${point.timestamp}`
+  return { key, json: JSON.stringify({ reason: 'refused_by_sink', detail: reason, sink, point }) }
+}
+
+function urlOf(server: FastifyInstance): string {
+  const address = server.server.address()
+  if (address === null || typeof address === 'string') return String(address)
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address
+  return `http://${host}:${address.port}`
+}
