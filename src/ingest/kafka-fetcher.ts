@@ -182,6 +182,7 @@ export class KafkaFetcher {
     const { clock, meters, settings } = this.#reading
     const now = clock.now()
     const end = settings.isolation === 'read_committed' ? part.lastStableOffset : part.highWatermark
+    let cameRecords = false
     if (part.records !== undefined) {
       const headers = readBatchHeaders(part.records)
       if (headers.isOldFormat) {
@@ -190,12 +191,13 @@ export class KafkaFetcher {
         return true
       }
       if (headers.nextOffset > one.fetchOffset) {
+        cameRecords = true
         one.buffer(part, part.records, headers)
         one.servedAt = ++deliveries
         meters.fetched(headers.bytes)
       }
     }
-    one.answered(end, now)
+    one.answered(end, now, cameRecords)
     meters.lag(one.topic, one.partition, one.lag)
     if (one.waitingSince === undefined || now - one.waitingSince < settings.watchdogMs) return true
     const waiting = end - one.fetchOffset

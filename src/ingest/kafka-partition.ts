@@ -112,10 +112,10 @@ export class KafkaPartition implements PartitionStatus {
     this.waitingSince = undefined
   }
 
-  /** A fetch at `fetchOffset` succeeded; `end` is where its readable records end. */
-  answered(end: number, now: EpochMs): void {
+  /** A fetch succeeded; `end` is where the readable records end. A stall is over only when something came. */
+  answered(end: number, now: EpochMs, cameRecords: boolean): void {
     this.#end = end
-    this.trouble = undefined
+    if (cameRecords || this.fetchOffset >= end) this.trouble = undefined
     if (this.fetchOffset < end) return
     this.waitingSince = undefined
     if (this.#queue.length === 0) this.#caughtUpAt = now
