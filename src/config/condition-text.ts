@@ -1,4 +1,5 @@
 import type { Condition, FieldPath, Scalar } from '../core/plan.ts'
+import { isBareWord } from './where-tokens.ts'
 
 /** The filter in its own language; parsing it gives the same condition. */
 export function conditionText(condition: Condition): string {
@@ -44,7 +45,7 @@ export function canonicalCondition(condition: Condition): Condition {
 
 /** `ext.channel`, with quotes around segments that need them. */
 export function pathText(path: FieldPath): string {
-  return path.map((one) => (/^[A-Za-z_][A-Za-z0-9_-]*$/.test(one) ? one : quoted(one))).join('.')
+  return path.map((one) => (isBareWord(one) ? one : quoted(one))).join('.')
 }
 
 const scalarText = (value: Scalar): string =>

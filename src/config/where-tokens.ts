@@ -30,6 +30,10 @@ const segment = /[\p{L}\p{N}_$@-]+/uy
 const sign = /==|!=|=~|!~|<=|>=|&&|\|\||[<>=!()[\],.]/y
 const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r' }
 
+/** Can the name of a field stand without quotes? */
+export const isBareWord = (name: string): boolean =>
+  /^[A-Za-z_][A-Za-z0-9_-]*$/.test(name) && !keywords.has(name)
+
 /** Splits a filter into tokens; the last one is `end`. */
 export function tokenize(text: string): Parsed<readonly Token[]> {
   const tokens: Token[] = []

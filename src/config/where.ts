@@ -20,7 +20,7 @@ export function parseFieldPath(text: string): Parsed<FieldPath> {
   return guarded(() => {
     const parser = new Parser(text)
     const path = parser.path()
-    parser.end()
+    parser.end('write one dotted path such as ext.channel; other characters in quotes: ext."a b"')
     return path
   })
 }
@@ -66,10 +66,10 @@ class Parser {
     return this.#chain('or', ['or', '||'], () => this.#conjunction())
   }
 
-  end(): void {
+  end(right = 'join conditions with and, or'): void {
     const token = this.#peek()
     if (token.kind === 'end') return
-    this.#fail(token, `${shown(token)} is not expected here`, 'join conditions with and, or')
+    this.#fail(token, `${shown(token)} is not expected here`, right)
   }
 
   path(): FieldPath {

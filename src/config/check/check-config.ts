@@ -136,7 +136,7 @@ function checkToken(at: Place, listen: ListenAddress, hasToken: boolean, locator
   locator.value(
     [...at, 'listen'],
     `${listen.host} is open to other machines, and there is no token`,
-    'add token: ${ENV_NAME}, or listen on 127.0.0.1',
+    "add token: '${ENV_NAME}', or listen on 127.0.0.1",
   )
 }
 

@@ -39,14 +39,14 @@ export function checkWindow(name: string, metric: MetricDocument, locator: Locat
     locator.value([...at, 'offset'], `an offset of ${formatDuration(offset)}`, right)
   }
   if (slide === size) return
-  const right = 'leave slide out, or count the sliding metric without it and deduplicate in another'
+  const way = (other: string) => `leave out slide, or ${other}; a second metric can have the other`
   if (metric.dedup !== undefined) {
-    locator.key(['metrics', name, 'dedup'], 'sliding windows cannot deduplicate yet', right)
+    locator.key(['metrics', name, 'dedup'], 'sliding windows cannot deduplicate yet', way('dedup'))
   }
   const users = metric.aggregates.indexOf('users')
   if (users >= 0) {
     const what = 'sliding windows cannot count users yet'
-    locator.value(['metrics', name, 'aggregates', users], what, right)
+    locator.value(['metrics', name, 'aggregates', users], what, way('users'))
   }
 }
 

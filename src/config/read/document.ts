@@ -1,5 +1,6 @@
 import {
   type Document,
+  type ErrorCode,
   isAlias,
   isMap,
   isScalar,
@@ -9,9 +10,10 @@ import {
   parseDocument,
   type Scalar,
 } from 'yaml'
-import type { Problem } from '../problem.ts'
 import { type Environment, interpolate, plainValue } from './interpolate.ts'
 import { offsetMap } from './offset-map.ts'
+import { join } from './paths.ts'
+import { Problems } from './problems.ts'
 
 /** A piece of a config file, freed of YAML: aliases followed, variables put in. `at` is an index into the file; -1 for defaults. */
 export type ConfigNode = MapNode | ListNode | ScalarNode
@@ -49,39 +51,6 @@ export interface ScalarNode {
   readonly positionOf: (index: number) => number
 }
 
-/** Finds line and column, and collects what is wrong. */
-export class Problems {
-  readonly #file: string
-  readonly #lines: LineCounter
-  readonly #found: Problem[] = []
-
-  constructor(file: string, lines: LineCounter) {
-    this.#file = file
-    this.#lines = lines
-  }
-
-  get found(): readonly Problem[] {
-    return this.#found
-  }
-
-  add(at: number, path: string, what: string, right: string): void {
-    const { line, col } = this.#lines.linePos(Math.max(0, at))
-    this.#found.push({
-      file: this.#file,
-      line: Math.max(1, line),
-      column: Math.max(1, col),
-      path,
-      what,
-      right,
-    })
-  }
-
-  /** Is nothing wrong at this path or below it? */
-  sound(path: string): boolean {
-    return !this.#found.some((one) => one.path === path || one.path.startsWith(`${path}.`))
-  }
-}
-
 export interface ReadDocument {
   /** Undefined when the text is no YAML document. */
   readonly root: ConfigNode | undefined
@@ -98,8 +67,14 @@ export function readDocument(text: string, file: string, env: Environment): Read
     merge: true,
   })
   const problems = new Problems(file, lines)
+  const told = new Set<number>()
   for (const error of [...document.errors, ...document.warnings]) {
-    problems.add(error.pos[0], '', oneLine(error.message), 'correct the YAML here')
+    const [at] = error.pos
+    const { line } = lines.linePos(at)
+    // What follows a syntax error on its line mostly follows from it.
+    if (told.has(line)) continue
+    told.add(line)
+    problems.add(at, '', oneLine(error.message), cureOf(error.code, text.slice(at - 1, at + 1)))
   }
   if (problems.found.length > 0) return { root: undefined, problems }
   if (document.contents === null) {
@@ -108,6 +83,13 @@ export function readDocument(text: string, file: string, env: Environment): Read
   }
   const builder = new NodeBuilder(text, document, env, problems)
   return { root: builder.node(document.contents, ''), problems }
+}
+
+/** @param around the characters at the error */
+function cureOf(code: ErrorCode, around: string): string {
+  if (code === 'TAG_RESOLVE_FAILED') return 'put a value that begins with ! in quotes'
+  if (around === '${') return 'inside { } and [ ] put ${NAME} in quotes'
+  return 'correct the YAML here'
 }
 
 /** Nodes of a subtree of another document, for a config that stands inside another file. */
@@ -142,10 +124,11 @@ class NodeBuilder {
     const at = startOf(of)
     if (isMap(of)) {
       const entries = new Map<string, Entry>()
-      for (const { key, value } of of.items) {
-        if (isScalar(key) && isMergeKey(key)) this.#merge(value, path, entries)
-        else this.#entry(key, value, path, entries)
+      const merges = of.items.filter(({ key }) => isScalar(key) && isMergeKey(key))
+      for (const item of of.items) {
+        if (!merges.includes(item)) this.#entry(item.key, item.value, path, entries)
       }
+      for (const { value } of merges) this.#merge(value, path, entries)
       return { kind: 'map', at, entries: [...entries.values()] }
     }
     if (isSeq(of)) {
@@ -273,8 +256,6 @@ export function defaultNode(value: unknown): ConfigNode {
       : null
   return scalarNode(-1, known, String(value))
 }
-
-export const join = (path: string, key: string): string => (path === '' ? key : `${path}.${key}`)
 
 const isMergeKey = (key: Scalar): boolean =>
   typeof key.value === 'symbol' || (key.value === '<<' && key.type === 'PLAIN')

@@ -1,4 +1,6 @@
-import { type ConfigNode, type Entry, join, type MapNode, type Problems } from './document.ts'
+import type { ConfigNode, Entry, MapNode } from './document.ts'
+import { join } from './paths.ts'
+import type { Problems } from './problems.ts'
 
 /** Names a place in a config: keys and list indices from the root. */
 export type Place = readonly (string | number)[]

@@ -9,3 +9,6 @@ export function resolvePath(directory: string, path: string): string {
   }
   return `${whole.startsWith('/') ? '/' : ''}${parts.join('/')}`
 }
+
+/** `metrics.loan` and `window` make `metrics.loan.window`; the root has the empty path. */
+export const join = (path: string, key: string): string => (path === '' ? key : `${path}.${key}`)

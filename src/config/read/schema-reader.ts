@@ -3,15 +3,23 @@ import { Secret } from '../secret.ts'
 import {
   type ConfigNode,
   defaultNode,
-  join,
   type ListNode,
   type MapNode,
-  type Problems,
   type ScalarNode,
 } from './document.ts'
-import { textFormats } from './formats.ts'
-import { discriminatorOf, expectation, isRequired, type SchemaView, viewOf } from './schema-view.ts'
-import { suggestion } from './suggest.ts'
+import { type Meaning, textFormats } from './formats.ts'
+import { coerced, fits, isMeasure, shown } from './node-fit.ts'
+import { join } from './paths.ts'
+import type { Problems } from './problems.ts'
+import {
+  discriminatorOf,
+  expectation,
+  isRequired,
+  type SchemaView,
+  unquoted,
+  viewOf,
+} from './schema-view.ts'
+import { nearest, suggestion } from './suggest.ts'
 
 /** What the reader needs of the world. */
 export interface Surroundings {
@@ -80,7 +88,12 @@ export class SchemaReader {
     const words = fitting.map((one) => one.properties?.[key]?.const ?? '')
     const entry = node.entries.find((one) => one.key === key)
     if (entry === undefined) {
-      this.#problems.add(at, path, `key "${key}" is missing`, `add it: one of ${words.join(', ')}`)
+      this.#problems.add(
+        at,
+        path,
+        `key "${key}" is missing`,
+        `add ${key}: one of ${words.join(', ')}`,
+      )
       return nothing
     }
     if (entry.node.kind === 'scalar' && entry.node.broken) return nothing
@@ -105,8 +118,9 @@ export class SchemaReader {
     path: string,
     at: number,
   ): unknown {
-    const known = Object.keys(properties)
+    const known = Object.keys(properties).filter((key) => !key.startsWith('$'))
     const value: Record<string, unknown> = {}
+    const misspelt = new Set<string | undefined>()
     let broken = false
     for (const entry of node.entries) {
       const property = Object.hasOwn(properties, entry.key) ? properties[entry.key] : undefined
@@ -116,6 +130,7 @@ export class SchemaReader {
         else broken = true
       } else if (schema.additionalProperties === false) {
         const right = suggestion(entry.key, known)
+        misspelt.add(nearest(entry.key, known))
         this.#problems.add(entry.keyAt, path, `unknown key "${entry.key}"`, right)
       }
     }
@@ -126,9 +141,10 @@ export class SchemaReader {
         const inner = this.#value(property, defaultNode(property.default), join(path, key), at)
         if (inner !== nothing) value[key] = inner
       } else if (isRequired(schema, key)) {
-        const right = `add it: ${expectation(property)}`
-        this.#problems.add(at, path, `key "${key}" is missing`, right)
         broken = true
+        if (misspelt.has(key)) continue
+        const right = `add ${key}: ${expectation(property)}`
+        this.#problems.add(at, path, `key "${key}" is missing`, right)
       }
     }
     const count = node.entries.length
@@ -192,11 +208,22 @@ export class SchemaReader {
   }
 
   #text(textOf: NonNullable<SchemaView['textOf']>, node: ScalarNode, path: string): unknown {
-    const meaning =
+    const { written, read } = textFormats[textOf]
+    const meaning: Meaning =
       node.text === '' && textOf !== 'prefix'
-        ? { kind: 'wrong' as const, what: 'the text is empty', right: textFormats[textOf].written }
-        : textFormats[textOf].read(node.text, this.#surroundings.resolvePath)
+        ? { kind: 'wrong', what: 'the text is empty', right: `write ${unquoted(written)}` }
+        : read(node.text, this.#surroundings.resolvePath)
     if (meaning.kind === 'ok') return meaning.value
+    if (node.substituted && meaning.at === undefined) {
+      // What the variable held may be a secret put in the wrong place.
+      this.#problems.add(
+        node.at,
+        path,
+        `${shown(node)} is not right here`,
+        `set it to: ${unquoted(written)}`,
+      )
+      return nothing
+    }
     const at = meaning.at ?? 0
     const position = node.substituted ? node.at : node.positionOf(at)
     // Where the very character cannot be pointed at, the message counts for the reader.
@@ -214,7 +241,7 @@ export class SchemaReader {
         node.at,
         path,
         'a secret stands here in clear text',
-        'write ${ENV_NAME} or { file: path }',
+        "write '${ENV_NAME}' or { file: path }",
       )
       return nothing
     }
@@ -242,7 +269,11 @@ export class SchemaReader {
     const text = node.kind === 'scalar' && node.value === null && node.text === ''
     const what = text ? 'the value is missing' : `${shown(node)} is not right here`
     const quote =
-      node.kind === 'scalar' && schema.type === 'string' && typeof node.value !== 'string' && !text
+      node.kind === 'scalar' &&
+      schema.type === 'string' &&
+      schema.textOf !== 'listen' &&
+      typeof node.value !== 'string' &&
+      !text
         ? `, in quotes: "${node.text}"`
         : ''
     this.#problems.add(
@@ -253,32 +284,4 @@ export class SchemaReader {
     )
     return nothing
   }
-}
-
-/** Could the node be of that alternative, by its outer shape? */
-function fits(schema: SchemaView, node: ConfigNode): boolean {
-  if (schema.type === 'object') return node.kind === 'map'
-  if (schema.type === 'array') return node.kind === 'list'
-  return node.kind === 'scalar'
-}
-
-/** Numbers without a unit are read as text, so that the message can ask for the unit. */
-const isMeasure = (schema: SchemaView): boolean =>
-  schema.textOf === 'duration' || schema.textOf === 'bytes' || schema.textOf === 'percentage'
-
-/** A variable is text: what it stands for is what the schema wants. */
-function coerced(schema: SchemaView, node: ScalarNode): ScalarNode['value'] {
-  const wanted = schema.type
-  if (wanted === 'string' || schema.enum !== undefined) return node.text
-  if (wanted === 'boolean' && /^(true|false)$/.test(node.text)) return node.text === 'true'
-  const isNumber = node.text.trim() !== '' && Number.isFinite(Number(node.text))
-  return (wanted === 'number' || wanted === 'integer') && isNumber ? Number(node.text) : node.value
-}
-
-function shown(node: ConfigNode): string {
-  if (node.kind === 'map') return 'a section'
-  if (node.kind === 'list') return 'a list'
-  // What a variable held may be a secret put in the wrong place.
-  if (node.substituted) return 'the value of the variable'
-  return `"${node.text}"`
 }

@@ -46,7 +46,7 @@ export function discriminatorOf(options: readonly SchemaView[]): string | undefi
 
 /** What may stand there, in a few words. */
 export function expectation(schema: SchemaView): string {
-  if (schema.textOf !== undefined) return textFormats[schema.textOf].written
+  if (schema.textOf !== undefined) return unquoted(textFormats[schema.textOf].written)
   if (schema.enum !== undefined) return `one of ${schema.enum.join(', ')}`
   if (schema.anyOf !== undefined) {
     return [...new Set(schema.anyOf.map(expectation))].join(' or ')
@@ -77,3 +77,6 @@ export function range(schema: SchemaView): string {
   if (minimum === undefined || maximum === undefined) return ''
   return ` from ${minimum} to ${maximum}`
 }
+
+/** Without the marks of the manual. */
+export const unquoted = (text: string): string => text.replaceAll('`', '')

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { explain } from '../../../src/config/explain.ts'
+import { planOf } from '../../../src/config/plan.ts'
+import { configOf, configText } from '../../support/config-text.ts'
+
+const root = fileURLToPath(new URL('../../../', import.meta.url))
+
+function explained(text: string, env = {}, files = {}): string {
+  const config = configOf(text, env, files)
+  return explain(config, planOf(config))
+}
+
+describe('explain', () => {
+  it('tells the whole plan of the main job', () => {
+    const golden = `${root}test/golden/explain/kafka-opentsdb.txt`
+    const words = explained(readFileSync(`${root}config/kafka-opentsdb.yaml`, 'utf8'))
+    // UPDATE_GOLDEN=1 writes the text as it is now; read the diff before you commit it.
+    if (process.env.UPDATE_GOLDEN === '1') writeFileSync(golden, words)
+    assert.equal(words, readFileSync(golden, 'utf8'))
+  })
+
+  it('shows that there are secrets, never what they are', () => {
+    const text = configText({
+      source: `    event: { time: eventTime }
+    tls: { ca: { file: ./ca }, cert: { file: ./ca }, key: { file: ./key } }
+    sasl: { mechanism: plain, username: warden, password: '\${PASSWORD}' }`,
+      rest: `server: { listen: 0.0.0.0:80, token: '\${TOKEN}' }
+deadLetters: { type: kafka, brokers: ['b:1'], topic: dead, tls: true, maxRate: 5% }`,
+    })
+    const env = { PASSWORD: 'hunter2', TOKEN: 'hunter3' }
+    const words = explained(text, env, { '/etc/warden/ca': 'CA', '/etc/warden/key': 'hunter4' })
+    assert.doesNotMatch(words, /hunter/)
+    assert.match(words, /127\.0\.0\.1:9092 \(TLS, SASL plain\)/)
+    assert.match(words, /http:\/\/0\.0\.0\.0:80 \(with a token\)/)
+    assert.match(words, /topic dead at b:1 \(TLS\); more than 5% of the records: stop/)
+  })
+
+  it('estimates the state by the windows that live at once', () => {
+    const metric = '    window: { size: 1h }\n    allowedLateness: 2h\n    aggregates: [users]'
+    assert.match(
+      explained(configText({ metric })),
+      /up to 4 windows at once; 13 B per user and window/,
+    )
+    const counted = '    window: { size: 1h, slide: 10m }\n    allowedLateness: 0s'
+    assert.match(
+      explained(configText({ metric: counted })),
+      /up to 7 windows at once; a few numbers per series/,
+    )
+  })
+
+  it('says which source no metric reads', () => {
+    const text = configText({ metric: '    source: orders\n    window: { size: 1h }' }).replace(
+      'metrics:',
+      '  idle: { type: generator }\nmetrics:',
+    )
+    assert.match(explained(text), /source idle: generator[\s\S]*?read by +no metric/)
+  })
+})
