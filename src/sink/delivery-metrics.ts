@@ -20,7 +20,6 @@ export class DeliveryMetrics {
   readonly #writeSeconds: Histogram
   readonly #circuit: Gauge
   readonly #outboxPoints: Gauge
-  readonly #outboxBytes: Gauge
   readonly #oldestUnwritten: Gauge
   readonly #settling: Gauge
 
@@ -51,10 +50,6 @@ export class DeliveryMetrics {
       'warden_outbox_points',
       'Points that the sink has not acknowledged for good.',
       ['sink'],
-    )
-    this.#outboxBytes = metrics.gauge(
-      'warden_outbox_bytes',
-      'Encoded bytes in the outbox that some sink still needs.',
     )
     this.#oldestUnwritten = metrics.gauge(
       'warden_oldest_unwritten_pane_seconds',
@@ -87,11 +82,10 @@ export class DeliveryMetrics {
     this.#circuit.set(circuitValue[state], { sink: this.#sink })
   }
 
-  observe(health: DeliveryHealth, outboxBytes: number, now: number): void {
+  observe(health: DeliveryHealth, now: number): void {
     const labels = { sink: this.#sink }
     const { oldestUnwrittenAt } = health
     this.#outboxPoints.set(health.depth, labels)
-    this.#outboxBytes.set(outboxBytes)
     this.#settling.set(health.settling, labels)
     this.#oldestUnwritten.set(
       oldestUnwrittenAt === undefined ? 0 : Math.max(0, now - oldestUnwrittenAt) / 1000,

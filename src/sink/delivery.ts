@@ -96,21 +96,27 @@ export class Delivery {
     const done = () =>
       (until === 'settled' ? this.#window.cursor : this.#window.writtenThrough) >=
       this.#outbox.visibleEnd
-    const timeout = new AbortController()
-    const cancel = this.#clock.after(timeoutMs, () => {
-      timeout.abort()
-      this.#wakeWaiters()
-    })
+    const end = new AbortController()
+    let late = false
+    // A sleep, not a timer: it holds the process while somebody waits for the points to go out.
+    const timeout = this.#clock.sleep(timeoutMs, end.signal).then(
+      () => {
+        late = true
+        this.#wakeWaiters()
+      },
+      () => undefined,
+    )
     this.#draining++
     try {
       this.#pump()
-      while (!done() && !timeout.signal.aborted && !this.#stop.signal.aborted) {
+      while (!done() && !late && !this.#stop.signal.aborted) {
         await new Promise<void>((resolve) => this.#waiters.push(resolve))
       }
       return done()
     } finally {
       this.#draining--
-      cancel()
+      end.abort()
+      await timeout
     }
   }
 
@@ -300,7 +306,7 @@ export class Delivery {
   /** Figures that change with time alone, and the cursor's. */
   #tick(): void {
     const now = this.#clock.now()
-    this.#metrics.observe(this.health(), this.#outbox.bytes, now)
+    this.#metrics.observe(this.health(), now)
     this.#cancelTick = this.#clock.after(metricsEveryMs, () => this.#tick())
   }
 

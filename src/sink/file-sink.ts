@@ -41,7 +41,7 @@ export class FileSink implements Sink {
       mkdirSync(dirname(options.path), { recursive: true })
       this.#file = openSync(options.path, 'a+')
       this.#length = endOfLines(this.#file)
-      ftruncateSync(this.#file, this.#length)
+      this.#cutTail()
     } catch (cause) {
       throw new WardenError('sink_unreachable', `can't open ${options.path}: ${String(cause)}`, {
         cause,
@@ -60,10 +60,14 @@ export class FileSink implements Sink {
     closeSync(this.#file)
   }
 
+  #cutTail(): void {
+    if (fstatSync(this.#file).size > this.#length) ftruncateSync(this.#file, this.#length)
+  }
+
   async #append(points: readonly DataPoint[]): Promise<WriteResult> {
     const bytes = Buffer.from(points.map(line).join(''))
     try {
-      if (this.#torn) ftruncateSync(this.#file, this.#length)
+      if (this.#torn) this.#cutTail()
       this.#torn = true
       for (let at = 0; at < bytes.length; ) {
         const { bytesWritten } = await writeTo(this.#file, bytes, at, bytes.length - at)

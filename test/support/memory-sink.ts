@@ -3,7 +3,10 @@ import type { Clock } from '../../src/core/telemetry.ts'
 import { pointKey } from '../../src/sink/data-point.ts'
 import type { DataPoint, PointOutcome, Sink, WriteResult } from '../../src/sink/sink.ts'
 
-/** What the store does with one point. `late`: no outcome now, and it is written `lateMs` after that all the same. */
+/**
+ * What the store does with one point. `late`: no outcome now, and it is written all the same, `lateMs` after that or after the last
+ * batch that failed, whichever is later: a store that is away keeps what it has for its return.
+ */
 export type Fate =
   | { readonly kind: 'written' | 'refused' | 'throttled' | 'lost' }
   | { readonly kind: 'late'; readonly lateMs: number }
@@ -18,14 +21,18 @@ export interface Behaviour {
 
 const well: Behaviour = { afterMs: 0, failed: false, fateOf: () => ({ kind: 'written' }) }
 
+interface MemoryDisk {
+  readonly stored: Map<string, DataPoint>
+  lastFailureAt: number
+}
+
 /**
  * A store in memory that overwrites blindly, as OpenTSDB does, and behaves as told. It fails the test when two writes of
  * one point are in flight at once.
  */
 export class MemorySink implements Sink {
   readonly name: string
-  /** Last value written per point key. */
-  readonly stored: Map<string, DataPoint>
+  readonly disk: MemoryDisk
   /** Every batch that was asked for. */
   readonly batches: DataPoint[][] = []
   /** What the next batches meet; all is well when it returns undefined. */
@@ -35,11 +42,20 @@ export class MemorySink implements Sink {
   readonly #busy = new Set<string>()
   readonly #clock: Clock
 
-  /** @param stored what another sink of the same store holds: a process that died and this one after it share it */
-  constructor(clock: Clock, name = 'memory', stored = new Map<string, DataPoint>()) {
+  /** @param disk of another sink of the same store: a process that died and the one after it share it */
+  constructor(
+    clock: Clock,
+    name = 'memory',
+    disk: MemoryDisk = { stored: new Map(), lastFailureAt: 0 },
+  ) {
     this.#clock = clock
     this.name = name
-    this.stored = stored
+    this.disk = disk
+  }
+
+  /** Last value written per point key. */
+  get stored(): Map<string, DataPoint> {
+    return this.disk.stored
   }
 
   async write(points: readonly DataPoint[], signal: AbortSignal): Promise<WriteResult> {
@@ -60,7 +76,10 @@ export class MemorySink implements Sink {
     }
     this.#inFlight--
     for (const key of keys) this.#busy.delete(key)
-    const outcomes = points.map((point, i) => this.#apply(point, behaviour.fateOf(point, i)))
+    if (behaviour.failed) this.disk.lastFailureAt = this.#clock.now()
+    const late = new Map<number, DataPoint[]>()
+    const outcomes = points.map((point, i) => this.#apply(point, behaviour.fateOf(point, i), late))
+    for (const [ms, some] of late) this.#landLater(some, ms, this.#clock.now() + ms)
     return { outcomes, retryAfterMs: behaviour.retryAfterMs, failed: behaviour.failed }
   }
 
@@ -68,7 +87,15 @@ export class MemorySink implements Sink {
     return Promise.resolve()
   }
 
-  #apply(point: DataPoint, fate: Fate): PointOutcome {
+  #landLater(points: readonly DataPoint[], lateMs: number, at: number): void {
+    this.#clock.after(at - this.#clock.now(), () => {
+      const due = this.disk.lastFailureAt + lateMs
+      if (due > this.#clock.now()) this.#landLater(points, lateMs, due)
+      else for (const point of points) this.stored.set(pointKey(point), point)
+    })
+  }
+
+  #apply(point: DataPoint, fate: Fate, late: Map<number, DataPoint[]>): PointOutcome {
     switch (fate.kind) {
       case 'written':
         this.stored.set(pointKey(point), point)
@@ -80,7 +107,7 @@ export class MemorySink implements Sink {
       case 'lost':
         return { kind: 'retry', reason: 'no answer', unknown: true }
       case 'late':
-        this.#clock.after(fate.lateMs, () => this.stored.set(pointKey(point), point))
+        late.set(fate.lateMs, [...(late.get(fate.lateMs) ?? []), point])
         return { kind: 'retry', reason: 'no answer', unknown: true }
     }
   }

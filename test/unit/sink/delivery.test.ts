@@ -440,7 +440,7 @@ describe('Delivery', () => {
               // What the dead process had in flight ends in the store as it likes: nobody hears the answer.
               void life.delivery.stop()
               await settle()
-              places.sink = new MemorySink(places.clock, 'memory', places.sink.stored)
+              places.sink = new MemorySink(places.clock, 'memory', places.sink.disk)
               bindBehaviour(places.sink)
               life = new Life(places, settings, random)
             }
