@@ -31,6 +31,8 @@ export async function readTopic(
   const admin = kafka.admin()
   await admin.connect()
   const ends = new Map<number, number>()
+  /** Partition → offset not taken yet. A slow group member is thrown out and reads again from the beginning. */
+  const next = new Map<number, number>()
   try {
     for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
       if (Number(high) > Number(low)) ends.set(partition, Number(high))
@@ -61,7 +63,9 @@ export async function readTopic(
           eachBatch: async ({ batch }) => {
             const end = ends.get(batch.partition) ?? 0
             for (const { offset, timestamp, value } of batch.messages) {
-              if (Number(offset) >= end) continue
+              if (Number(offset) >= end) break
+              if (Number(offset) < (next.get(batch.partition) ?? 0)) continue
+              next.set(batch.partition, Number(offset) + 1)
               take({
                 partition: batch.partition,
                 offset: Number(offset),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -26,26 +27,27 @@ async function produce(kafka: Kafka, topic: string, count: number): Promise<void
   await producer.disconnect()
 }
 
-/** Values of the first `count` records, sorted. */
+/** Values of all records once there are `count`, sorted. */
 async function consume(kafka: Kafka, topic: string, count: number): Promise<number[]> {
-  const consumer = kafka.consumer({ groupId: `${topic}-${Date.now()}`, maxWaitTimeInMs: 100 })
+  const consumer = kafka.consumer({ groupId: randomUUID(), maxWaitTimeInMs: 100 })
   await consumer.connect()
   await consumer.subscribe({ topics: [topic], fromBeginning: true })
-  const values: number[] = []
+  /** Under their positions: a member that is thrown out of its group reads again. */
+  const values = new Map<string, number>()
   await consumer.run({
     autoCommit: false,
-    eachMessage: async ({ message }) => {
-      values.push(Number(message.value))
+    eachMessage: async ({ partition, message }) => {
+      values.set(`${partition}-${message.offset}`, Number(message.value))
     },
   })
-  await until(`${count} records`, () => values.length >= count)
+  await until(`${count} records`, () => values.size >= count, 90_000)
   await consumer.disconnect()
-  return values.sort((a, b) => a - b)
+  return [...values.values()].sort((a, b) => a - b)
 }
 
 const firstNumbers = (count: number) => Array.from({ length: count }, (_, i) => i)
 
-describe('a Kafka of its own', { skip: kafkaMissing() ?? false, timeout: 300_000 }, () => {
+describe('a Kafka of its own', { skip: kafkaMissing() ?? false, timeout: 600_000 }, () => {
   let kafka: KafkaService
   before(async () => {
     kafka = await startKafka({ saslSsl: true })
@@ -105,7 +107,7 @@ describe('a Kafka of its own', { skip: kafkaMissing() ?? false, timeout: 300_000
   })
 })
 
-describe('a Kafka of three brokers', { skip: kafkaMissing() ?? false, timeout: 300_000 }, () => {
+describe('a Kafka of three brokers', { skip: kafkaMissing() ?? false, timeout: 600_000 }, () => {
   let kafka: KafkaService
   before(async () => {
     kafka = await startKafka({ brokers: 3 })
@@ -129,7 +131,7 @@ describe('a Kafka of three brokers', { skip: kafkaMissing() ?? false, timeout: 3
   })
 })
 
-describe('an OpenTSDB of its own', { skip: opentsdbMissing() ?? false, timeout: 300_000 }, () => {
+describe('an OpenTSDB of its own', { skip: opentsdbMissing() ?? false, timeout: 600_000 }, () => {
   let opentsdb: OpentsdbService
   before(async () => {
     opentsdb = await startOpentsdb()
@@ -181,7 +183,7 @@ describe('an OpenTSDB of its own', { skip: opentsdbMissing() ?? false, timeout: 
   })
 })
 
-describe('what a test started', { skip: kafkaMissing() ?? false, timeout: 120_000 }, () => {
+describe('what a test started', { skip: kafkaMissing() ?? false, timeout: 600_000 }, () => {
   test('is gone after stop: processes and data', async () => {
     const kafka = await startKafka()
     const pid = kafka.processes.pid('broker-1') ?? 0

@@ -172,6 +172,10 @@ export class KafkaCluster {
       `all ${count} partitions have a leader`,
       (partitions) => partitions.length === count && partitions.every((one) => one.leader >= 0),
     )
+    // The metadata may name a leader before that knows it; kafkajs then sends all of a batch twice.
+    await until(`the leaders of ${topic} serve it`, async () => {
+      return (await this.endOffsets(topic)).size === count
+    })
   }
 
   async #untilAllSee(

@@ -156,7 +156,7 @@ export class KafkaService extends KafkaCluster {
         const live = await this.liveBrokers()
         return started.every((one) => live.includes(one.id))
       },
-      90_000,
+      180_000,
     ).catch((error: unknown) => {
       const logs = started.map((one) => this.processes.logTail(name(one.id))).join('\n')
       throw new Error(`Kafka did not start:\n${logs}`, { cause: error })
