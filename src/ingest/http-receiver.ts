@@ -11,6 +11,7 @@ import { splitDocuments } from './json-documents.ts'
 
 const unzip = promisify(gunzip)
 const maxKeyLength = 1024
+const closingMs = 5_000
 
 export interface HttpReceiverOptions {
   readonly source: string
@@ -60,7 +61,8 @@ export class HttpReceiver {
 
   get address(): { readonly host: string; readonly port: number } {
     const [bound] = this.#server.addresses()
-    return { host: bound?.address ?? this.#options.host, port: bound?.port ?? this.#options.port }
+    if (typeof bound !== 'object') return { host: this.#options.host, port: this.#options.port }
+    return { host: bound.address, port: bound.port }
   }
 
   async listen(): Promise<void> {
@@ -75,9 +77,13 @@ export class HttpReceiver {
     }
   }
 
-  /** Requests under way are answered first. */
+  /** Requests under way are answered first, for as long as `closingMs`. */
   async close(): Promise<void> {
+    const cancel = this.#telemetry.clock.after(closingMs, () => {
+      this.#server.server.closeAllConnections()
+    })
     await this.#server.close()
+    cancel()
   }
 
   #routes(): void {
@@ -195,6 +201,9 @@ export class HttpReceiver {
 
   async #append(lines: Buffer, count: number, key: Buffer | undefined): Promise<Answer> {
     if (count === 0) return { status: 200, body: { accepted: 0 } }
+    // It was checked before the body came; many may have come at once since.
+    const busy = this.#busy()
+    if (busy !== undefined) return busy
     try {
       await this.#log.append(lines, key)
     } catch (error) {

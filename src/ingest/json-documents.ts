@@ -31,7 +31,8 @@ const isBlank = (byte: number | undefined): boolean =>
  * One document that is no JSON object makes the whole body invalid.
  */
 export function splitDocuments(body: Buffer): SplitBody {
-  const lines = Buffer.allocUnsafe(body.length + 1)
+  // Every document gets a line end; the shortest is `{}`.
+  const lines = Buffer.allocUnsafe(body.length + (body.length >> 1) + 1)
   let length = 0
   let count = 0
   let at = skipBlank(body, 0)
