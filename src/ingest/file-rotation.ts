@@ -17,6 +17,8 @@ export interface FileLook {
   readonly now: EpochMs
   /** What the patterns match, in name order. */
   readonly listed: readonly FileSight[]
+  /** The same by inode: what has moved is found without a search. */
+  readonly byInode: ReadonlyMap<string, FileSight>
   /** The first look of a run: what is missing went away while nobody looked. */
   readonly starting: boolean
   readonly bounded: boolean
@@ -61,8 +63,8 @@ async function locate(file: ReadFile, look: FileLook): Promise<FileSight | undef
     seen !== undefined &&
     seen.inode === file.inode &&
     (file.key === undefined || file.key === seen.key)
-  const listed = look.listed.find(same)
-  if (listed !== undefined) return listed
+  const listed = look.byInode.get(file.inode)
+  if (same(listed)) return listed
   const last = await sight(file.name)
   if (same(last)) return last
   return (await neighbours(file.name)).find(same)
@@ -104,7 +106,7 @@ async function found(
 
 /** A file outside of the patterns is given up when it has not grown for the time of grace. */
 function watchAway(file: ReadFile, grown: boolean, look: FileLook): void {
-  if (look.listed.some((seen) => seen.key === file.key)) file.awaySince = undefined
+  if (look.byInode.get(file.inode)?.key === file.key) file.awaySince = undefined
   else if (grown || file.awaySince === undefined) file.awaySince = look.now
   else if (file.drained && look.now - file.awaySince >= look.graceMs) retire(file)
 }

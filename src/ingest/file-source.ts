@@ -220,14 +220,16 @@ export class FileSource implements Source {
   async #look(how: { readonly starting: boolean; readonly skip: boolean }): Promise<void> {
     const now = this.#telemetry.clock.now()
     const names = await matchingFiles(this.#options.paths)
-    const listed: FileSight[] = []
+    const listed = new Map<string, FileSight>()
     for (const name of names) {
       const seen = await sight(name)
-      if (seen !== undefined && !listed.some((other) => other.key === seen.key)) listed.push(seen)
+      // A hard link is the same file.
+      if (seen !== undefined && !listed.has(seen.key)) listed.set(seen.key, seen)
     }
     const look: FileLook = {
       now,
-      listed,
+      listed: [...listed.values()],
+      byInode: new Map([...listed.values()].map((seen) => [seen.inode, seen])),
       starting: how.starting,
       bounded: this.bounded,
       graceMs: this.#options.rotatedGraceMs ?? 60_000,
