@@ -87,6 +87,9 @@ function checkNames(section: string, locator: Locator): void {
   }
 }
 
+/** Events per second of event time that the generator can make. */
+const maxDensity = 2_000_000
+
 function checkSource(name: string, source: SourceDocument, locator: Locator): void {
   const at: Place = ['sources', name]
   const { time } = source.event
@@ -99,6 +102,10 @@ function checkSource(name: string, source: SourceDocument, locator: Locator): vo
     locator.value(place, 'partitions would always be idle', 'write at least 1s, such as 1m')
   }
   if (source.type === 'http') checkToken(at, source.listen, source.token !== undefined, locator)
+  if (source.type === 'generator' && source.rate / source.speed > maxDensity) {
+    const what = `${source.rate} ÷ ${source.speed} (speed) events per second of event time`
+    locator.value([...at, 'rate'], what, `allowed are ${maxDensity}: lower rate or raise speed`)
+  }
   if (source.type === 'file' && source.from === 'latest' && !source.follow) {
     const what = 'nothing would be read of files that are not followed'
     locator.value([...at, 'from'], what, 'write follow: true, or from: earliest')
@@ -157,9 +164,15 @@ function checkDiscarding(document: Partial<ConfigDocument>, locator: Locator): v
 
 function checkSinks(document: Partial<ConfigDocument>, locator: Locator): void {
   let embedded: string | undefined
+  let first: { readonly name: string; readonly timestamp: string } | undefined
   const paths = new Map<string, string>()
   for (const [name, sink] of Object.entries(document.sinks ?? {})) {
     const at: Place = ['sinks', name]
+    first ??= { name, timestamp: sink.timestamp }
+    if (sink.timestamp !== first.timestamp) {
+      const what = `sink ${first.name} dates points by the ${first.timestamp} of the window`
+      locator.value([...at, 'timestamp'], what, 'give all sinks the same timestamp')
+    }
     if (sink.type === 'embedded') {
       if (embedded !== undefined) {
         const what = `sink ${embedded} is the embedded store already`

@@ -72,12 +72,6 @@ const outcome = (options: { readonly default?: string } = {}) =>
     options,
   )
 
-const maxFutureSkew = (usual: string) =>
-  duration(
-    'Events further than this ahead of the wall clock (or of the record timestamp, if that is earlier) have a bogus time and become dead letters; they never move the watermark.',
-    { default: usual },
-  )
-
 const eventFields = {
   user: optional(
     fieldPath('Who did it: text or a number. Needed by metrics that deduplicate or count users.'),
@@ -92,10 +86,14 @@ const eventFields = {
   minEventTime: instant('Events before it have a bogus time and become dead letters.', {
     default: '2015-01-01T00:00:00Z',
   }),
+  maxFutureSkew: duration(
+    'Events further than this ahead of the wall clock (or of the record timestamp, if that is earlier) have a bogus time and become dead letters; they never move the watermark.',
+    { default: '10m' },
+  ),
 }
 
 export const event = section(
-  { time: time(), ...eventFields, maxFutureSkew: maxFutureSkew('10m') },
+  { time: time(), ...eventFields },
   'How an event is read from its JSON document.',
 )
 
@@ -106,8 +104,6 @@ export const generated = section(
     ...eventFields,
     user: fieldPath('Who did it.', { default: 'userId' }),
     outcome: outcome({ default: 'status' }),
-    // Accelerated event time runs ahead of the wall clock.
-    maxFutureSkew: maxFutureSkew('3650d'),
   },
   'How an event is read; the defaults fit what the generator makes.',
   { default: {} },

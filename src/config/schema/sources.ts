@@ -91,7 +91,7 @@ const http = section(
   {
     type: tag(
       'http',
-      'Takes events by POST, as JSON or NDJSON, into a log on disk before it answers.',
+      'Takes events by POST to `/events`, as JSON or NDJSON, into a log on disk before it answers.',
     ),
     listen: listen('Address to listen on. Anything but loopback needs `token`.', {
       default: '127.0.0.1:4281',
@@ -143,17 +143,20 @@ const file = section(
 
 const generator = section(
   {
-    type: tag('generator', 'Makes up lending events: for demos and trials.'),
+    type: tag('generator', 'Makes up lending events, from 30 days ago on: for demos and trials.'),
     rate: decimal('Events per second of processing time.', {
       default: 2000,
       minimum: 0.001,
       maximum: 1_000_000,
     }),
-    speed: decimal('Seconds of event time per second of processing time.', {
-      default: 600,
-      minimum: 0.001,
-      maximum: 1_000_000,
-    }),
+    speed: decimal(
+      'Seconds of event time per second of processing time, until event time meets the wall clock.',
+      {
+        default: 600,
+        minimum: 0.001,
+        maximum: 1_000_000,
+      },
+    ),
     users: whole('Number of different users.', {
       default: 20_000,
       minimum: 1,
