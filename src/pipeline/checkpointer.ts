@@ -96,6 +96,7 @@ export class Checkpointer {
     this.#urgent = false
     const begun = this.#telemetry.clock.now()
     const content = collect(++this.#number)
+    this.#telemetry.logger.debug({ checkpoint: this.#number }, 'checkpoint collected')
     this.#running = this.#see(content, begun).finally(() => {
       this.#running = undefined
       this.#endedAt = this.#telemetry.clock.now()
@@ -140,6 +141,7 @@ export class Checkpointer {
         this.#telemetry.logger.info({ checkpoint: this.#number }, 'checkpoints succeed again')
       }
       this.#failedInARow = 0
+      this.#telemetry.logger.debug({ checkpoint: this.#number }, 'checkpoint durable')
       content.committed()
       return
     }
