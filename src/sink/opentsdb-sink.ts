@@ -203,12 +203,14 @@ export class OpentsdbSink implements Sink {
     let storeFailed = false
     const outcomes = batch.outcomes.map((outcome, i): PointOutcome => {
       const point = batch.points[i]
-      const key = point === undefined ? '' : pointKey(point)
+      if (point === undefined)
+        throw new RangeError(`an outcome for point ${i} of ${batch.points.length}`)
       if (outcome.kind !== 'doubtful') {
         if (outcome.kind === 'retry') storeFailed = true
-        else this.#doubts.delete(key)
+        else if (this.#doubts.size > 0) this.#doubts.delete(pointKey(point))
         return outcome
       }
+      const key = pointKey(point)
       const times = this.#doubt(key, taken)
       if (times >= doubtfulAttempts) {
         this.#doubts.delete(key)

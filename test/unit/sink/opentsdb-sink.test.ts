@@ -14,14 +14,18 @@ const kinds = (outcomes: readonly { readonly kind: string }[]) => outcomes.map((
 
 describe('OpentsdbSink against a server that misbehaves', () => {
   let server: FakeOpentsdb
-  let sink: OpentsdbSink
+  let sink: OpentsdbSink | undefined
 
-  const connect = (options: Partial<OpentsdbSinkOptions> = {}) => {
+  const connect = async (options: Partial<OpentsdbSinkOptions> = {}) => {
+    await sink?.close()
     sink = new OpentsdbSink(
-      opentsdbSinkOptions({ name: 'tsdb', url: server.url, timeoutMs: 300, ...options }),
+      opentsdbSinkOptions({ name: 'tsdb', url: server.url, timeoutMs: 5_000, ...options }),
     )
   }
-  const write = (points: readonly DataPoint[]) => sink.write(points, never)
+  const write = (points: readonly DataPoint[], signal = never) => {
+    assert.ok(sink)
+    return sink.write(points, signal)
+  }
   const answers = (...script: PutAnswer[]) => {
     server.behave = () => script.shift()
   }
@@ -29,11 +33,12 @@ describe('OpentsdbSink against a server that misbehaves', () => {
   beforeEach(async () => {
     server = new FakeOpentsdb()
     await server.start()
-    connect()
+    await connect()
   })
 
   afterEach(async () => {
-    await sink.close()
+    await sink?.close()
+    sink = undefined
     await server.stop()
   })
 
@@ -42,11 +47,11 @@ describe('OpentsdbSink against a server that misbehaves', () => {
     const [request] = server.requests
     assert.ok(request)
     assert.ok(request.query.has('sync') && request.query.has('details'))
-    assert.ok(Number(request.query.get('sync_timeout')) < 300)
+    assert.ok(Number(request.query.get('sync_timeout')) < 5_000)
   })
 
   it('sends the configured headers', async () => {
-    connect({ headers: { Authorization: 'Basic eDp5' } })
+    await connect({ headers: { Authorization: 'Basic eDp5' } })
     await write(contractPoints(1))
     assert.equal(server.requests[0]?.headers.authorization, 'Basic eDp5')
   })
@@ -57,7 +62,7 @@ describe('OpentsdbSink against a server that misbehaves', () => {
   })
 
   it('compresses bodies above a size', async () => {
-    connect({ gzipFromBytes: 1_000 })
+    await connect({ gzipFromBytes: 1_000 })
     await write(contractPoints(1))
     await write(contractPoints(500))
     const [small, large] = server.requests
@@ -118,6 +123,7 @@ describe('OpentsdbSink against a server that misbehaves', () => {
   for (const [text, answer] of unknown) {
     it(`takes the outcome for unknown when the server ${text}`, async () => {
       answers(answer)
+      if (answer.kind === 'hang' || answer.kind === 'slow-body') await connect({ timeoutMs: 200 })
       const result = await write(contractPoints(2))
       assert.equal(result.failed, true)
       for (const outcome of result.outcomes) {
@@ -125,6 +131,7 @@ describe('OpentsdbSink against a server that misbehaves', () => {
         assert.equal(outcome.kind === 'retry' && outcome.unknown, true)
         assert.ok(outcome.kind === 'retry' && outcome.reason.length > 5, 'it says why')
       }
+      await connect()
       assert.deepEqual(kinds((await write(contractPoints(1))).outcomes), ['written'], 'and goes on')
     })
   }
@@ -246,10 +253,10 @@ describe('OpentsdbSink against a server that misbehaves', () => {
   })
 
   it('gives up at once when it is stopped', async () => {
-    connect({ timeoutMs: 60_000 })
+    await connect({ timeoutMs: 60_000 })
     server.behave = () => ({ kind: 'hang' })
     const stop = new AbortController()
-    const writing = sink.write(contractPoints(1), stop.signal)
+    const writing = write(contractPoints(1), stop.signal)
     stop.abort()
     const result = await writing
     assert.deepEqual(kinds(result.outcomes), ['retry'])
