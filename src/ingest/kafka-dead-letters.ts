@@ -9,6 +9,8 @@ export interface KafkaSideOutputOptions extends KafkaConnectOptions {
   readonly topic: string
 }
 
+/** About 3 s, as a checkpoint waits for it; what was not written goes with the next one. */
+const sendRetries = 5
 /** What is kept, in characters, of a document that the broker refuses as too large. */
 const keptOfTooLarge = 64 * 1024
 
@@ -100,7 +102,7 @@ export class KafkaSideOutput implements SideOutput {
 
   async #connected(): Promise<Producer> {
     if (this.#producer !== undefined) return this.#producer
-    const producer = idempotentProducer(this.#options, this.#telemetry.logger)
+    const producer = idempotentProducer(this.#options, sendRetries, this.#telemetry.logger)
     this.#producer = producer
     await producer.connect()
     return producer

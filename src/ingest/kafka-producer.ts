@@ -22,6 +22,9 @@ export interface EventLine {
   readonly partition?: number | undefined
 }
 
+/** With growing waits about 30 s: a broker that dies is replaced within 10 s or so. */
+const failoverRetries = 12
+
 /** Writes events to a topic: for load and for tests, not for results. */
 export interface EventProducer {
   /** Resolves when all in-sync replicas have the lines. Some may be written although it rejects. */
@@ -38,7 +41,7 @@ const recordOverhead = 32
 
 /** Connects; rejects with the error of kafkajs. What is sent again after a lost answer is there once. */
 export async function createEventProducer(options: EventProducerOptions): Promise<EventProducer> {
-  const producer = idempotentProducer(options)
+  const producer = idempotentProducer(options, failoverRetries)
   await producer.connect()
   const isGzip = options.compression === 'gzip'
   return {
@@ -57,13 +60,17 @@ export async function createEventProducer(options: EventProducerOptions): Promis
 }
 
 /** An idempotent producer: what it sends again after a lost answer is there once. Not yet connected. */
-export function idempotentProducer(options: KafkaConnectOptions, logger?: Logger): Producer {
+export function idempotentProducer(
+  options: KafkaConnectOptions,
+  retries: number,
+  logger?: Logger,
+): Producer {
   return kafkaClient(options, logger).producer({
     idempotent: true,
     maxInFlightRequests: 1,
     allowAutoTopicCreation: false,
     createPartitioner: Partitioners.DefaultPartitioner,
-    retry: { retries: 5, initialRetryTime: 100, maxRetryTime: 5_000 },
+    retry: { retries, initialRetryTime: 100, maxRetryTime: 5_000 },
   })
 }
 

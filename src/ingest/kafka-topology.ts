@@ -109,7 +109,7 @@ export class KafkaTopology {
         if (troubled === 0) this.#reading.logger.warn(fields, 'metadata was not refreshed')
         for (const one of this.#partitions) if (one.isStale) one.suffer(known.message)
       }
-      const isTroubled = this.#partitions.some((one) => one.isStale)
+      const isTroubled = this.#partitions.some((one) => one.trouble !== undefined)
       troubled = isTroubled ? troubled + 1 : 0
       this.#reading.changed()
     }

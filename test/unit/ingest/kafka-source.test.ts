@@ -318,6 +318,15 @@ describe('what heals by itself', () => {
     })
   }
 
+  test('a leader that denies to be it while metadata insists is not asked in a tight loop', async () => {
+    const [one] = kafka.create('orders', 1)
+    if (one) one.error = 'NOT_LEADER_OR_FOLLOWER'
+    const source = await open()
+    await drain(source, 60_000)
+    const tries = kafka.fetches.length
+    assert.ok(tries > 10 && tries < 60, `${tries} fetches in a minute`)
+  })
+
   test('a broker that is away is tried again with growing waits, and nothing is read twice', async () => {
     const [one] = kafka.create('orders', 1)
     one?.append(10, 1000)
