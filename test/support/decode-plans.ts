@@ -21,7 +21,11 @@ export function eventPlan(overrides: Partial<EventPlan> = {}): EventPlan {
     where: undefined,
     minEventTime: epochMs(1_000_000_000_000),
     maxFutureSkew: durationMs(60_000),
-    watermark: { outOfOrderness: durationMs(20_000), idleTimeout: durationMs(60_000) },
+    watermark: {
+      outOfOrderness: durationMs(20_000),
+      idleTimeout: durationMs(60_000),
+      maxDrift: durationMs(Number.POSITIVE_INFINITY),
+    },
     ...overrides,
   }
 }

@@ -160,6 +160,37 @@ for (const [index, plan] of plans.entries()) {
   })
 }
 
+test('json-walk and json-parse agree on a good document with any one byte changed', () => {
+  const plan: Plans = { event: eventPlan(), metrics: [metricPlan()] }
+  const pair = pairOf(plan)
+  const good = Buffer.from(
+    '{"eventTime":1699999999123,"userId":"u1\\n","status":"fail","bizLine":"\u676d",' +
+      '"event":"pay","n":[-1.5e3,0,true,null],"o":{"a":false}}',
+  )
+  const bytes = [
+    ...Buffer.from('{}[]",:\\ \n0159-+eE.tfu/x'),
+    0,
+    15,
+    16,
+    31,
+    127,
+    128,
+    192,
+    224,
+    237,
+    240,
+    255,
+  ]
+  for (let at = 0; at < good.length; at++) {
+    const changed = bytes.map((byte) => {
+      const document = Buffer.from(good)
+      document[at] = byte
+      return document
+    })
+    assertEqual(pair, plan, changed)
+  }
+})
+
 test('json-walk leaves well-formed documents to nobody', () => {
   const { decoder, out } = decoderFor('json-walk', eventPlan(), [metricPlan()])
   const value = `{ "a\\u0062c": ["x", {"y": -1.5e3}], "eventTime" : 1699999999, "userId": "\\ud83d\\ude00",
