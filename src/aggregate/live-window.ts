@@ -77,7 +77,7 @@ export class LiveWindow implements Window {
   }
 
   /** Puts back a block that was written with rows of `stride` numbers: after other aggregates were configured only the revisions still mean something. */
-  loadEmissions(block: number, bytes: Uint8Array, stride: number): void {
+  loadEmissions(block: number, bytes: Uint8Array, stride: number, outputs: number): void {
     if (stride === this.emissions.stride) {
       this.emissions.loadBlock(block, bytes)
       return
@@ -87,7 +87,7 @@ export class LiveWindow implements Window {
     const first = block * BLOCK_SERIES
     for (let id = first; id < first + bytes.byteLength / 8 / stride; id++) {
       const row = this.emissions.touch(id)
-      this.emissions.data.fill(Number.NaN, row, row + this.emissions.stride)
+      this.emissions.data.fill(Number.NaN, row + 1, row + 1 + outputs)
       this.emissions.data[row] = saved.data[saved.find(id)] ?? 0
     }
   }

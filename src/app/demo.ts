@@ -58,7 +58,7 @@ function demoConfig(directory: string): Config {
 
 function introduction(config: Config, url: string): string {
   const prefix = config.sinks[0]?.prefix ?? ''
-  const query = `${url}/api/query?start=60d-ago&m=none:${prefix}loan.rate`
+  const query = `${url}/api/query?start=60d-ago&m=none:${prefix}apply.rate`
   return `Warden counts made-up lending events: users whose loan fails try again, and each counts once an hour.
 Half an hour of event time goes by each second; an hour is shown when it is complete.
 
@@ -75,7 +75,7 @@ const header = `
 window (UTC)             series                              events    users   raw rate   rate
 `
 
-/** Windows of the metric `loan` as lines of a table. */
+/** Windows as lines of a table. */
 class WindowTable {
   windows = 0
   readonly #print: (text: string) => void

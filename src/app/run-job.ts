@@ -9,6 +9,7 @@ import type { Telemetry } from '../core/telemetry.ts'
 import { PipelineMetrics } from '../pipeline/pipeline-metrics.ts'
 import { RestartStrategy } from '../pipeline/restart-strategy.ts'
 import type { PrometheusMetrics } from '../prometheus-metrics.ts'
+import { pointKey } from '../sink/data-point.ts'
 import { Delivery } from '../sink/delivery.ts'
 import { Outbox } from '../sink/outbox.ts'
 import type { DataPoint } from '../sink/sink.ts'
@@ -233,8 +234,9 @@ class RunningJob {
     stop: AbortSignal,
   ): Promise<void> {
     const { config, telemetry } = this.#options
-    const all = (ms: number) =>
-      Promise.all(deliveries.map((delivery) => delivery.drain(ms, 'written')))
+    // Nothing comes after the end that would repair a write that lands late; a stopped job does that at its next start.
+    const until = outcome === 'ended' ? 'settled' : 'written'
+    const all = (ms: number) => Promise.all(deliveries.map((delivery) => delivery.drain(ms, until)))
     if (outcome === 'ended') {
       while (!(await all(1_000)).every(Boolean) && !stop.aborted) {
         const behind = deliveries.map((delivery) => delivery.health())
@@ -259,7 +261,7 @@ class RunningJob {
 }
 
 function refusedRecord(sink: string, point: DataPoint, reason: string) {
-  const key = `sink/${sink}/${point.metric}/${point.timestamp}`
+  const key = `sink/${sink}/${pointKey(point).replaceAll('\n', '/')}`
   return { key, json: JSON.stringify({ reason: 'refused_by_sink', detail: reason, sink, point }) }
 }
 

@@ -49,8 +49,9 @@ export function createSource(
         telemetry,
       )
     case 'file': {
-      const { paths, follow, partitionPerFile } = source
-      return new FileSource({ name, paths, follow, partitionPerFile }, telemetry)
+      const { paths, follow, partitionPerFile, from, onDataLoss } = source
+      const options = { name, paths, follow, partitionPerFile, from, onDataLoss }
+      return new FileSource(options, telemetry)
     }
     case 'generator': {
       const { rate, speed, users, seed } = source

@@ -1,4 +1,5 @@
 import type { EventPlan, JobPlan, MetricPlan } from '../core/plan.ts'
+import { durationMs } from '../core/time.ts'
 import type { AggregateConfig, Config, MetricConfig, SourceConfig } from './config.ts'
 
 /** What the stages read of a config. */
@@ -25,6 +26,7 @@ export function eventPlanOf(source: Pick<SourceConfig, 'name' | 'event' | 'water
     watermark: {
       outOfOrderness: watermark.outOfOrdernessMs,
       idleTimeout: watermark.idleTimeoutMs,
+      maxDrift: watermark.maxDriftMs ?? durationMs(Number.POSITIVE_INFINITY),
     },
   }
 }

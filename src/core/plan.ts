@@ -36,6 +36,8 @@ export interface WatermarkPlan {
   readonly outOfOrderness: DurationMs
   /** Silence after which a partition that is proved to stand at its end no longer holds the watermark back. */
   readonly idleTimeout: DurationMs
+  /** A partition whose watermark is further ahead of the combined one waits; infinite: none does. */
+  readonly maxDrift: DurationMs
 }
 
 /** `record`: Kafka's record timestamp (for other sources the arrival). Numbers below 1e11 are seconds under `auto`. */

@@ -82,6 +82,7 @@ export class PipelineInput {
     this.notice(now)
     const statuses = this.source.partitions()
     this.lane.tick(now, (partition) => statuses[partition]?.caughtUpAt)
+    this.#align(statuses.length)
     if (!this.ended && this.source.ended()) {
       this.ended = true
       this.lane.end()
@@ -117,6 +118,17 @@ export class PipelineInput {
 
   positionsByName(): ReadonlyMap<string, PartitionPosition> {
     return new Map(this.positions().map(({ name, position }) => [name, position]))
+  }
+
+  /** Partitions far ahead in event time wait for the others. */
+  #align(partitions: number): void {
+    const { tracker, plan } = this.lane
+    const { maxDrift } = plan.watermark
+    if (!Number.isFinite(maxDrift) || !Number.isFinite(tracker.combined)) return
+    for (let partition = 0; partition < partitions; partition++) {
+      const ahead = tracker.watermarkOf(partition) - tracker.combined
+      this.source.hold(partition, ahead > maxDrift)
+    }
   }
 
   #markMissing(from: number, to: number): void {

@@ -42,6 +42,9 @@ export interface PipelineParts {
   readonly onPanes: (panes: readonly Pane[]) => void
 }
 
+/** Reason of an abort that only ends a wait; one object, as a new DOMException each time costs a stack trace. */
+const waited = new Error('waited')
+
 /** Keys of the marks of the side outputs in the state. */
 export const sideOutputKeys = { dead: 'side/dead', late: 'side/late' } as const
 
@@ -137,7 +140,7 @@ export class Pipeline {
   /** Until a source has something, or the next tick. */
   async #wait(stop: AbortSignal): Promise<void> {
     const over = new AbortController()
-    const end = () => over.abort()
+    const end = () => over.abort(waited)
     stop.addEventListener('abort', end, { once: true })
     const cancel = this.#clock.after(tickMs, end)
     const blocked = this.#blockedSince !== undefined
@@ -155,7 +158,7 @@ export class Pipeline {
       if (!over.signal.aborted) throw error
     } finally {
       cancel()
-      over.abort()
+      over.abort(waited)
       stop.removeEventListener('abort', end)
       await Promise.allSettled(waiting)
     }

@@ -214,6 +214,7 @@ function eventPlan(config: WindowConfig): EventPlan {
       // Rows carry the watermarks: events must not move them.
       outOfOrderness: explicit ? never : durationMs(config.outOfOrdernessMs ?? 0),
       idleTimeout: typeof config.idleMs === 'number' ? durationMs(config.idleMs) : never,
+      maxDrift: never,
     },
   }
 }

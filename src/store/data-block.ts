@@ -1,3 +1,4 @@
+import { BlockReader, BlockWriter, readValue, type ValueWidth, widthBytes } from './block-bytes.ts'
 import { type PointColumns, UNVERSIONED } from './point-columns.ts'
 
 /**
@@ -9,10 +10,10 @@ import { type PointColumns, UNVERSIONED } from './point-columns.ts'
  *   varint     number of points
  *   varint(s)  time steps in seconds or ms: one when constant, else one per point after the first
  *   bitmap     which values are integers, when mixed
- *   columns    incarnation + 1 and revision, when versioned: 0 and a varint when constant, else 1 and one varint per point
+ *   columns    incarnation + 1 and revision, when versioned: each as runs, a varint for the value and one for its length
  *   values     little endian, of one width
  *
- * An hourly count takes 1 to 4 bytes a point.
+ * An hourly count takes 1 to 4 bytes a point, a fraction 8.
  */
 const FORMAT = 1
 const SECONDS = 1
@@ -21,13 +22,11 @@ const ALL_INTEGERS = 4
 const MIXED_INTEGERS = 8
 const VERSIONS = 16
 
-type ValueWidth = 0 | 1 | 2 | 3 | 4
-const widthBytes: Readonly<Record<ValueWidth, number>> = { 0: 1, 1: 2, 2: 4, 3: 4, 4: 8 }
 const FLOAT32: ValueWidth = 3
 const FLOAT64: ValueWidth = 4
 
-/** Two blocks of this size fit a page of the database, so that pages stay full. */
-export const MAX_BLOCK_BYTES = 1_900
+/** A block of this size fills a page of the database (4,096 bytes with a header of 16) and has it for itself. */
+export const MAX_BLOCK_BYTES = 4_080
 export const MAX_BLOCK_POINTS = 1_024
 
 /** Encodes the points `from ≤ index < to`; at least one. */
@@ -38,7 +37,7 @@ export function encodeBlock(points: PointColumns, from: number, to: number): Buf
   const integers = countIntegers(points, from, to)
   const width = narrowestWidth(points, from, to)
   const versioned = anyVersion(points, from, to)
-  const writer = new BlockWriter(64 + count * (widthBytes[width] + 24))
+  const writer = new BlockWriter(64 + count * (widthBytes[width] + 32))
   writer.byte(FORMAT)
   writer.byte(
     (unitMs === 1_000 ? SECONDS : 0) |
@@ -56,11 +55,16 @@ export function encodeBlock(points: PointColumns, from: number, to: number): Buf
   }
   if (integers > 0 && integers < count) writer.bitmap(points.integers, from, to)
   if (versioned) {
-    writer.column(points.incarnations, from, to, 1)
-    writer.column(points.revisions, from, to, 0)
+    writer.runs(points.incarnations, from, to, 1)
+    writer.runs(points.revisions, from, to, 0)
   }
   for (let at = from; at < to; at++) writer.value(width, points.values[at] ?? 0)
   return writer.bytes()
+}
+
+/** Number of points in a block. */
+export function blockLength(bytes: Uint8Array): number {
+  return new BlockReader(bytes, 3).varint()
 }
 
 /** Appends the points of a block whose first point is at `firstMs` to `into`. */
@@ -93,8 +97,8 @@ export function decodeBlock(bytes: Uint8Array, firstMs: number, into: PointColum
     integers.fill(flags & ALL_INTEGERS ? 1 : 0, start, start + count)
   }
   if (flags & VERSIONS) {
-    reader.column(incarnations, start, count, 1)
-    reader.column(revisions, start, count, 0)
+    reader.runs(incarnations, start, count, 1)
+    reader.runs(revisions, start, count, 0)
   } else {
     incarnations.fill(UNVERSIONED, start, start + count)
     revisions.fill(0, start, start + count)
@@ -190,110 +194,4 @@ function widthOf(value: number): ValueWidth {
     return value >= -32_768 && value <= 32_767 ? 1 : 2
   }
   return Math.fround(value) === value ? FLOAT32 : FLOAT64
-}
-
-function readValue(view: DataView, width: ValueWidth, at: number): number {
-  switch (width) {
-    case 0:
-      return view.getInt8(at)
-    case 1:
-      return view.getInt16(at, true)
-    case 2:
-      return view.getInt32(at, true)
-    case 3:
-      return view.getFloat32(at, true)
-    case 4:
-      return view.getFloat64(at, true)
-  }
-}
-
-class BlockWriter {
-  readonly #buffer: Buffer
-  #at = 0
-
-  constructor(capacity: number) {
-    this.#buffer = Buffer.allocUnsafe(capacity)
-  }
-
-  byte(value: number): void {
-    this.#at = this.#buffer.writeUInt8(value, this.#at)
-  }
-
-  /** Seven bits a byte, least first; `value` is a whole number below 2^53. */
-  varint(value: number): void {
-    let rest = value
-    while (rest >= 128) {
-      this.byte((rest % 128) | 128)
-      rest = Math.floor(rest / 128)
-    }
-    this.byte(rest)
-  }
-
-  bitmap(column: Uint8Array, from: number, to: number): void {
-    for (let at = from; at < to; at += 8) {
-      let bits = 0
-      for (let bit = 0; bit < 8 && at + bit < to; bit++) bits |= (column[at + bit] ?? 0) << bit
-      this.byte(bits)
-    }
-  }
-
-  column(column: Float64Array, from: number, to: number, shift: number): void {
-    const first = column[from] ?? 0
-    let constant = true
-    for (let at = from + 1; at < to && constant; at++) constant = column[at] === first
-    this.byte(constant ? 0 : 1)
-    for (let at = from; at < (constant ? from + 1 : to); at++)
-      this.varint((column[at] ?? 0) + shift)
-  }
-
-  value(width: ValueWidth, value: number): void {
-    if (width === 0) this.#at = this.#buffer.writeInt8(value, this.#at)
-    else if (width === 1) this.#at = this.#buffer.writeInt16LE(value, this.#at)
-    else if (width === 2) this.#at = this.#buffer.writeInt32LE(value, this.#at)
-    else if (width === 3) this.#at = this.#buffer.writeFloatLE(value, this.#at)
-    else this.#at = this.#buffer.writeDoubleLE(value, this.#at)
-  }
-
-  bytes(): Buffer {
-    return this.#buffer.subarray(0, this.#at)
-  }
-}
-
-class BlockReader {
-  readonly #bytes: Uint8Array
-  position: number
-
-  constructor(bytes: Uint8Array, position: number) {
-    this.#bytes = bytes
-    this.position = position
-  }
-
-  varint(): number {
-    let value = 0
-    let scale = 1
-    for (;;) {
-      const byte = this.#bytes[this.position++] ?? 0
-      value += (byte & 127) * scale
-      if (byte < 128) return value
-      scale *= 128
-    }
-  }
-
-  /** Bit `index` of the bitmap at the current position. */
-  bit(index: number): number {
-    return ((this.#bytes[this.position + (index >>> 3)] ?? 0) >>> (index & 7)) & 1
-  }
-
-  skip(bytes: number): void {
-    this.position += bytes
-  }
-
-  column(into: Float64Array, start: number, count: number, shift: number): void {
-    const constant = this.#bytes[this.position++] === 0
-    if (constant) {
-      into.fill(this.varint() - shift, start, start + count)
-      return
-    }
-    for (let at = 0; at < count; at++) into[start + at] = this.varint() - shift
-  }
 }

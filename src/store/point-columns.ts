@@ -49,6 +49,11 @@ export class PointColumns {
     this.length = at + 1
   }
 
+  /** Adds the points of `other`, all of them later. */
+  append(other: PointColumns): void {
+    for (let at = 0; at < other.length; at++) copyPoint(other, at, this)
+  }
+
   /** Makes room for `capacity` points; what is stored stays. */
   reserve(capacity: number): void {
     if (capacity <= this.times.length) return

@@ -4,7 +4,11 @@ import fc from 'fast-check'
 import { durationMs, type EpochMs, epochMs } from '../../../src/core/time.ts'
 import { WatermarkTracker } from '../../../src/ingest/watermark.ts'
 
-const plan = { outOfOrderness: durationMs(20_000), idleTimeout: durationMs(60_000) }
+const plan = {
+  outOfOrderness: durationMs(20_000),
+  idleTimeout: durationMs(60_000),
+  maxDrift: durationMs(Number.POSITIVE_INFINITY),
+}
 const at = epochMs
 
 test('the watermark of a partition is its newest event time minus the disorder and one millisecond', () => {

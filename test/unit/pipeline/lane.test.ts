@@ -124,7 +124,11 @@ class Rig {
         where: undefined,
         minEventTime: epochMs(0),
         maxFutureSkew: durationMs(0),
-        watermark: { outOfOrderness: durationMs(disorder), idleTimeout: durationMs(60_000) },
+        watermark: {
+          outOfOrderness: durationMs(disorder),
+          idleTimeout: durationMs(60_000),
+          maxDrift: durationMs(Number.POSITIVE_INFINITY),
+        },
       },
       [lane],
     )

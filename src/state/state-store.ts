@@ -1,1 +1,0 @@
-export type { StateOperation, StateStore } from '../core/state-store.ts'
