@@ -28,10 +28,10 @@ export class ZoneCalendar {
     const part: Record<string, string> = {}
     for (const { type, value } of this.#format.formatToParts(at)) part[type] = value
     const year = part.era?.startsWith('B') ? 1 - Number(part.year) : Number(part.year)
-    const local = new Date(0)
-    local.setUTCFullYear(year, Number(part.month) - 1, Number(part.day))
-    local.setUTCHours(Number(part.hour), Number(part.minute), Number(part.second))
-    return local.getTime() - Math.floor(at / 1000) * 1000
+    const number = (name: string) => Number(part[name])
+    const date = daysOfDate(year, number('month'), number('day')) * dayMs
+    const timeOfDay = ((number('hour') * 60 + number('minute')) * 60 + number('second')) * 1000
+    return date + timeOfDay - Math.floor(at / 1000) * 1000
   }
 
   /** Number of the local day that holds `at`, counted from 1970-01-01 = 0. */
@@ -67,4 +67,14 @@ export class ZoneCalendar {
     }
     return high
   }
+}
+
+/** Days from 1970-01-01 to a date of the proleptic Gregorian calendar. Source: Hinnant, "chrono-Compatible Low-Level Date Algorithms". */
+function daysOfDate(year: number, month: number, day: number): number {
+  const shifted = month <= 2 ? year - 1 : year
+  const era = Math.floor(shifted / 400)
+  const yearOfEra = shifted - era * 400
+  const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1
+  const leapDays = Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100)
+  return era * 146_097 + yearOfEra * 365 + leapDays + dayOfYear - 719_468
 }
