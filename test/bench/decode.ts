@@ -125,7 +125,7 @@ for (const { name, batch, metrics, checkCrc } of cases) {
     },
     { name: 'jsonParseAloneNs', kind: 'none', run: parseOnly, ns: [] as number[] },
   ]
-  // With both decoders in one process their shared calls have two targets; `DECODER=json-walk` measures what production runs.
+  // `DECODER=json-walk` leaves the others out, as in production.
   const chosen =
     process.env.DECODER === undefined
       ? runs
