@@ -112,8 +112,6 @@ export class LmdbPointStore implements PointStore {
       await this.#root.flushed
       return result
     } catch (cause) {
-      // What the cache says may never have reached the disk.
-      this.#blocks.forget()
       throw new WardenError('state_write_failed', `can't write the store: ${String(cause)}`, {
         cause,
       })

@@ -49,9 +49,9 @@ export class PointColumns {
     this.length = at + 1
   }
 
-  /** Adds the points of `other`, all of them later. */
-  append(other: PointColumns): void {
-    for (let at = 0; at < other.length; at++) copyPoint(other, at, this)
+  /** Adds the first `count` points of `other`, all of them later. */
+  append(other: PointColumns, count: number): void {
+    for (let at = 0; at < count; at++) copyPoint(other, at, this)
   }
 
   /** Makes room for `capacity` points; what is stored stays. */
