@@ -28,7 +28,7 @@ export function* aggregated(
   let work = 0
   for (;;) {
     const timeMs = merge.advance()
-    if (timeMs > untilMs) break
+    if (timeMs > untilMs || timeMs === Number.POSITIVE_INFINITY) break
     const exact = allExact || (mixed && merge.isExact())
     const count = merge.gather(timeMs, exact)
     times.push(timeMs)
