@@ -18,7 +18,7 @@ export interface QueryLimits {
   readonly maxSeries: number
 }
 
-export const defaultQueryLimits: QueryLimits = { maxPoints: 10_000_000, maxSeries: 50_000 }
+export const defaultQueryLimits: QueryLimits = { maxPoints: 5_000_000, maxSeries: 50_000 }
 
 /** One line of the answer. */
 export interface QueryResult {
