@@ -1,8 +1,15 @@
 import type { Pane } from '../core/pane.ts'
 import type { Counter, Gauge, Metrics } from '../core/telemetry.ts'
 import type { EpochMs } from '../core/time.ts'
-import type { PipelineParts } from './pipeline.ts'
 import type { PipelineInput } from './pipeline-input.ts'
+
+/** What is looked at from time to time. */
+export interface MeasuredParts {
+  readonly inputs: readonly PipelineInput[]
+  readonly checkpointer: { readonly succeededAt: EpochMs }
+  readonly store: { sizeBytes(): number }
+  readonly outbox: { readonly bytes: number }
+}
 
 /** What the pipeline tells about itself. Totals of the state are counters here: they go on where the last run stopped. */
 export class PipelineMetrics {
@@ -95,7 +102,7 @@ export class PipelineMetrics {
     this.#outboxBytes = gauge('warden_outbox_bytes', 'Bytes that some sink has not acknowledged')
   }
 
-  update(parts: PipelineParts, now: EpochMs): void {
+  update(parts: MeasuredParts, now: EpochMs): void {
     for (const input of parts.inputs) this.#updateInput(input, now)
     this.#checkpointAge.set((now - parts.checkpointer.succeededAt) / 1000)
     this.#stateBytes.set(parts.store.sizeBytes())
