@@ -49,7 +49,8 @@ export class CellTable {
   }
 
   loadBlock(block: number, bytes: Uint8Array): void {
-    const copy = bytes.slice()
+    // A Buffer's own slice would be a view of a pool that is not aligned.
+    const copy = new Uint8Array(bytes)
     const cells = new Float64Array(copy.buffer, 0, copy.byteLength >>> 3)
     const rows = cells.length / this.stride
     const first = block * BLOCK_SERIES

@@ -88,8 +88,8 @@ export async function buildPipeline(options: PipelineOptions): Promise<BuiltPipe
   const { config, plan, store, state, outbox, telemetry } = options
   const deadLetters = createSideOutput(config.deadLetters, telemetry)
   const lateEvents = createSideOutput(config.lateEvents, telemetry)
-  await deadLetters.restore(markOf(store, sideOutputKeys.dead))
-  await lateEvents.restore(markOf(store, sideOutputKeys.late))
+  await restoreSideOutput(deadLetters, store, sideOutputKeys.dead)
+  await restoreSideOutput(lateEvents, store, sideOutputKeys.late)
   const inputs = config.sources.map((source) => {
     const event = plan.sources.find((one) => one.source === source.name)
     if (event === undefined) throw new WardenError('internal', `no plan for source ${source.name}`)
@@ -156,6 +156,18 @@ function timestampOf(config: Config): 'start' | 'end' {
     'config_invalid',
     `${config.file}: sinks date their points by different ends of the window; give all of them the same timestamp`,
   )
+}
+
+/** Cuts an output back to the checkpoint; the first start marks where it begins, so that a crash before the first checkpoint cuts it back too. */
+async function restoreSideOutput(
+  output: SideOutput,
+  store: StateStore,
+  key: string,
+): Promise<void> {
+  const mark = markOf(store, key)
+  await output.restore(mark)
+  if (mark !== undefined) return
+  await store.commit([{ kind: 'put', key, value: Buffer.from(await output.flush()) }])
 }
 
 function markOf(store: StateStore, key: string): string | undefined {

@@ -4,7 +4,7 @@
  */
 export interface StateStore {
   get(key: string): Uint8Array | undefined
-  /** Entries with `from ≤ key < to`, ascending; the bytes are the reader's own. */
+  /** Entries with `from ≤ key < to`, ascending; the bytes are the reader's own, in a buffer of their own. */
   range(from: string, to: string): Iterable<readonly [key: string, value: Uint8Array]>
   /** Applies the operations in order, in one transaction. Rejects with `state_write_failed` and changes nothing when it can't. */
   commit(operations: readonly StateOperation[]): Promise<void>

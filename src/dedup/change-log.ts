@@ -102,7 +102,8 @@ export class ChangeLog {
 
   /** @throws WardenError `state_corrupt` when the blob is not of this layout */
   static *decode(blob: Uint8Array, layout: EntryLayout): Iterable<LoggedEntry> {
-    const bytes = blob.slice()
+    // A Buffer's own slice would be a view of a pool that is not aligned.
+    const bytes = new Uint8Array(blob)
     const header = new DataView(bytes.buffer)
     const count = bytes.length < headerBytes ? 0 : header.getUint32(4, true)
     const sound =

@@ -48,12 +48,13 @@ export class LmdbStateStore implements StateStore {
   }
 
   get(key: string): Uint8Array | undefined {
-    return this.#db.get(key)
+    const value = this.#db.get(key)
+    return value === undefined ? undefined : new Uint8Array(value)
   }
 
   *range(from: string, to: string): Iterable<readonly [string, Uint8Array]> {
     for (const { key, value } of this.#db.getRange({ start: from, end: to, snapshot: true })) {
-      yield [key, Buffer.from(value)]
+      yield [key, new Uint8Array(value)]
     }
   }
 

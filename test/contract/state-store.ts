@@ -53,6 +53,11 @@ export function stateStoreContract(
     const read = store.get('a')
     await store.commit([{ kind: 'put', key: 'a', value: text('after!') }])
     assert.equal(new TextDecoder().decode(read), 'before')
+    for (const value of [read, ...[...store.range('', '\uffff')].map(([, bytes]) => bytes)]) {
+      assert.equal(value?.byteOffset, 0)
+      assert.equal(value?.buffer.byteLength, value?.byteLength)
+      assert.equal(Object.getPrototypeOf(value), Uint8Array.prototype)
+    }
     assert.equal(new TextDecoder().decode(store.get('a')), 'after!')
     await store.close()
   })

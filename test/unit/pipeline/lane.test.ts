@@ -1,15 +1,20 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Pane } from '../../../src/core/pane.ts'
 import type { Keep, MetricPlan } from '../../../src/core/plan.ts'
 import { createDecodedBatch, type DecodedBatch, resetDecodedBatch } from '../../../src/core/rows.ts'
 import { SeriesDictionary } from '../../../src/core/series.ts'
+import type { StateStore } from '../../../src/core/state-store.ts'
 import { durationMs, epochMs } from '../../../src/core/time.ts'
 import { MetricLane } from '../../../src/pipeline/metric-lane.ts'
 import { MetricState } from '../../../src/pipeline/metric-state.ts'
 import { SourceLane } from '../../../src/pipeline/source-lane.ts'
 import { restoreSource, saveSource } from '../../../src/pipeline/source-state.ts'
+import { LmdbStateStore } from '../../../src/state/lmdb-state-store.ts'
 import { MemoryStateStore } from '../../../src/state/memory-state-store.ts'
 
 const size = 1_000
@@ -56,7 +61,7 @@ interface Event {
 }
 
 class Rig {
-  readonly store = new MemoryStateStore()
+  readonly store: StateStore
   readonly panes: Pane[] = []
   late = 0
   lane: SourceLane
@@ -64,7 +69,8 @@ class Rig {
   readonly #plan: MetricPlan
   #checkpoints = 0
 
-  constructor(metric: MetricPlan) {
+  constructor(metric: MetricPlan, store: StateStore = new MemoryStateStore()) {
+    this.store = store
     this.#plan = metric
     this.lane = this.#build()
     this.lane.tracker.add(0, epochMs(0))
@@ -270,6 +276,31 @@ for (const keep of [undefined, 'first', 'last', 'best'] as const) {
     )
   })
 }
+
+test('killed and resumed on the real store gives the same panes as one run', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'warden-lane-'))
+  let runs = 0
+  await fc.assert(
+    fc.asyncProperty(history, cuts, fc.constantFrom('first', 'best'), async (events, at, keep) => {
+      const store = new LmdbStateStore(join(root, String(runs++)))
+      const whole = new Rig(plan(keep))
+      const killed = new Rig(plan(keep), store)
+      for (const chunk of chunksOf(events, at)) {
+        whole.feed(chunk)
+        whole.collect()
+        killed.feed(chunk)
+        await killed.checkpoint()
+        await killed.restart()
+      }
+      whole.end()
+      killed.end()
+      await store.close()
+      assert.deepEqual(killed.final(), whole.final())
+    }),
+    { numRuns: 15 },
+  )
+  rmSync(root, { recursive: true })
+})
 
 function expectEqual(rig: Rig, expected: ReturnType<typeof bruteForce>): void {
   assert.equal(rig.late, expected.late)
