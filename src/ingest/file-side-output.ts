@@ -90,8 +90,9 @@ export class FileSideOutput implements SideOutput {
 
   async #write(): Promise<string> {
     if (this.#pending.length === 0) return String(this.#length)
-    const lines = this.#pending
-    const bytes = Buffer.concat(lines)
+    // Counted now: more may be appended while these are written.
+    const count = this.#pending.length
+    const bytes = Buffer.concat(this.#pending)
     try {
       const file = await this.#opened()
       let written = 0
@@ -110,7 +111,7 @@ export class FileSideOutput implements SideOutput {
       throw this.#failed(error)
     }
     this.#length += bytes.length
-    this.#pending = this.#pending.slice(lines.length)
+    this.#pending = this.#pending.slice(count)
     this.#pendingBytes -= bytes.length
     return String(this.#length)
   }
