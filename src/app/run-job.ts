@@ -30,6 +30,8 @@ export interface JobOptions {
   readonly onPanes?: (panes: readonly Pane[]) => void
   /** Called when the server listens. */
   readonly onListening?: (url: string) => void
+  /** Called when the job has not ended long after it was told to: twice `shutdown.timeout` and 10 s. */
+  readonly onStuck?: () => void
 }
 
 /**
@@ -90,7 +92,7 @@ class RunningJob {
   readonly #metrics: PipelineMetrics
   #current: BuiltPipeline | undefined
   #deliveries: readonly Delivery[] = []
-  #phase: 'starting' | 'running' | 'failed' | 'draining' = 'starting'
+  #phase: 'starting' | 'running' | 'failed' | 'draining' | 'done' = 'starting'
   #lastFailure: WardenError | undefined
 
   constructor(options: JobOptions, parts: JobParts, sinks: readonly SinkInUse[]) {
@@ -104,6 +106,7 @@ class RunningJob {
     const { config, telemetry } = this.#options
     const { clock, logger } = telemetry
     const strategy = new RestartStrategy(config.restart)
+    stop.addEventListener('abort', () => this.#stopping(), { once: true })
     const restarts = telemetry.metrics.counter(
       'warden_restarts_total',
       'Starts from the last checkpoint after a failure',
@@ -132,6 +135,20 @@ class RunningJob {
         await clock.sleep(wait, stop).catch(() => {})
       }
     }
+  }
+
+  #stopping(): void {
+    const { config, telemetry, onStuck } = this.#options
+    telemetry.logger.info({}, 'stopping')
+    const boundMs = config.shutdown.timeoutMs * 2 + 10_000
+    telemetry.clock.after(boundMs, () => {
+      if (this.#phase === 'done') return
+      telemetry.logger.error(
+        { boundMs },
+        'the job did not stop in time; its state is that of the last checkpoint',
+      )
+      onStuck?.()
+    })
   }
 
   health(): JobHealth {
@@ -219,6 +236,7 @@ class RunningJob {
       if (failure !== undefined) throw failure
       this.#phase = 'draining'
       await this.#drain(outcome, built, deliveries, stop)
+      this.#phase = 'done'
       return outcome
     } finally {
       await Promise.allSettled(deliveries.map((delivery) => delivery.stop()))
