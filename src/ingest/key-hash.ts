@@ -26,7 +26,8 @@ export class KeyHash {
   /** @param secret 16 bytes, kept with the state: another secret makes every known user new. */
   constructor(secret: Uint8Array) {
     if (secret.length !== 16) throw new RangeError(`a hash key has 16 bytes, not ${secret.length}`)
-    this.#secret = secret.slice()
+    // Not `slice`: that of a Buffer is a view of a pool, and its `buffer` is the whole pool.
+    this.#secret = Uint8Array.from(secret)
     const view = new DataView(this.#secret.buffer)
     this.#key0 = view.getInt32(0, true)
     this.#key1 = view.getInt32(4, true)

@@ -5,14 +5,15 @@ export class MemoryStateStore implements StateStore {
   readonly #entries = new Map<string, Uint8Array>()
 
   get(key: string): Uint8Array | undefined {
-    return this.#entries.get(key)?.slice()
+    const value = this.#entries.get(key)
+    return value === undefined ? undefined : Uint8Array.from(value)
   }
 
   *range(from: string, to: string): Iterable<readonly [string, Uint8Array]> {
     const keys = [...this.#entries.keys()].filter((key) => key >= from && key < to).sort()
     for (const key of keys) {
       const value = this.#entries.get(key)
-      if (value !== undefined) yield [key, value.slice()]
+      if (value !== undefined) yield [key, Uint8Array.from(value)]
     }
   }
 
@@ -34,7 +35,8 @@ export class MemoryStateStore implements StateStore {
   #apply(operation: StateOperation): void {
     switch (operation.kind) {
       case 'put':
-        this.#entries.set(operation.key, operation.value.slice())
+        // Not `slice`: that of a Buffer is no copy.
+        this.#entries.set(operation.key, Uint8Array.from(operation.value))
         break
       case 'remove':
         this.#entries.delete(operation.key)
