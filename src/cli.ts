@@ -5,6 +5,7 @@ import { generate } from './app/generate.ts'
 import { runJob } from './app/run-job.ts'
 import { runSpecFiles } from './app/run-specs.ts'
 import { createTelemetry } from './app/telemetry.ts'
+import { isVerb, usage, type Verb, verbs, verbUsage } from './cli-usage.ts'
 import { explain } from './config/explain.ts'
 import { loadConfig } from './config/file-config.ts'
 import { planOf } from './config/plan.ts'
@@ -22,29 +23,6 @@ export interface CliIo {
   readonly stop: AbortSignal
 }
 
-const usage = `warden: counts business events per window, once per user, and tells the truth about a zero.
-
-  warden run -c FILE [--drop-metric NAME]…   run the job of a config until it ends or is stopped
-  warden check -c FILE                       say everything that is wrong with a config
-  warden explain -c FILE                     what a config means: sources, windows, keys, state, points
-  warden test FILE… [--json]                 run spec files: pipelines tested on a virtual clock
-  warden demo [--fresh] [--windows N]        the main job on made-up events and the embedded store
-  warden generate --to kafka --brokers HOST:PORT,… --topic NAME [load options]
-  warden generate --to file --path FILE [load options]
-                                             lending events for trials
-
-Load options: --rate N         events per second; 0 (default): as fast as they are taken
-              --limit N        events in all; default: until stopped
-              --users N        population, default 20000
-              --density N      events per second of event time, default 1000
-              --start TIME     event time of the first, ISO 8601; default an hour ago
-              --seed N         the same seed gives the same events, default 1
-
-  warden --help, warden --version
-
-Exit codes: 0 fine, 1 failed, 2 bad usage or config. The first Ctrl-C (or SIGTERM) stops after a last checkpoint, a second at once.
-`
-
 /** Runs one command line. */
 export async function cli(args: readonly string[], io: CliIo): Promise<ExitCode> {
   const [verb, ...rest] = args
@@ -54,6 +32,9 @@ export async function cli(args: readonly string[], io: CliIo): Promise<ExitCode>
         io.err(usage)
         return 2
       case 'help':
+        if (rest[0] !== undefined) return showUsage(rest[0], io)
+        io.out(usage)
+        return 0
       case '--help':
       case '-h':
         io.out(usage)
@@ -63,25 +44,51 @@ export async function cli(args: readonly string[], io: CliIo): Promise<ExitCode>
       case '-V':
         io.out(`warden ${version()} (Node ${process.versions.node})\n`)
         return 0
-      case 'run':
-        return await run(rest, io)
-      case 'check':
-      case 'explain':
-        return checkOrExplain(verb, rest, io)
-      case 'test':
-        return await test(rest, io)
-      case 'demo':
-        return await demo(rest, io)
-      case 'generate':
-        return await load(rest, io)
       default:
-        throw new WardenError('usage', `unknown command ${verb}; warden --help lists them`)
+        if (!isVerb(verb)) throw unknownVerb(verb)
+        return rest.some(isHelp) ? showUsage(verb, io) : await runVerb(verb, rest, io)
     }
   } catch (cause) {
     const error = asWardenError(cause)
     io.err(`${error.message}\n`)
-    if (error.code === 'internal' && error.stack !== undefined) io.err(`${error.stack}\n`)
+    if (isDefect(error) && error.stack !== undefined) io.err(`${error.stack}\n`)
     return error.code === 'usage' || error.code === 'config_invalid' ? 2 : 1
+  }
+}
+
+const isHelp = (argument: string): boolean => argument === '--help' || argument === '-h'
+
+function showUsage(verb: string, io: CliIo): ExitCode {
+  if (!isVerb(verb)) throw unknownVerb(verb)
+  io.out(verbUsage[verb])
+  return 0
+}
+
+function unknownVerb(verb: string): WardenError {
+  return new WardenError(
+    'usage',
+    `there is no command ${verb}, only ${verbs.join(', ')}; see warden --help`,
+  )
+}
+
+/** Is it Warden's own fault, so that the stack helps? What the system refused (a directory, a disk) is not. */
+function isDefect(error: WardenError): boolean {
+  return error.code === 'internal' && !(error.cause instanceof Error && 'syscall' in error.cause)
+}
+
+async function runVerb(verb: Verb, args: readonly string[], io: CliIo): Promise<ExitCode> {
+  switch (verb) {
+    case 'run':
+      return await run(args, io)
+    case 'check':
+    case 'explain':
+      return checkOrExplain(verb, args, io)
+    case 'test':
+      return await test(args, io)
+    case 'demo':
+      return await demo(args, io)
+    case 'generate':
+      return await load(args, io)
   }
 }
 
@@ -91,24 +98,30 @@ export function version(): string {
 }
 
 async function run(args: readonly string[], io: CliIo): Promise<ExitCode> {
-  const { values } = parse(args, {
+  const { values } = parse('run', args, {
     config: { type: 'string', short: 'c' },
     'drop-metric': { type: 'string', multiple: true },
   })
-  const config = loadConfig(required(values.config, '-c FILE'), io.env)
-  const dropped = (values['drop-metric'] ?? []) as string[]
+  const config = loadConfig(required('run', values.config, '-c FILE'), io.env)
+  const dropMetrics = new Set((values['drop-metric'] ?? []) as string[])
+  const known = new Set(config.metrics.map(({ name }) => name))
+  for (const name of dropMetrics) {
+    if (!known.has(name))
+      throw new WardenError(
+        'usage',
+        `--drop-metric ${name}: the config has no such metric, only ${[...known].join(', ')}; the state of metrics that are gone from the config is dropped without it`,
+      )
+  }
   const telemetry = createTelemetry(config)
-  const outcome = await runJob(
-    { config, telemetry, version: version(), dropMetrics: new Set(dropped) },
-    io.stop,
-  )
+  const options = { config, telemetry, version: version(), dropMetrics }
+  const outcome = await runJob(options, io.stop)
   telemetry.logger.info({ outcome }, 'done')
   return 0
 }
 
 function checkOrExplain(verb: 'check' | 'explain', args: readonly string[], io: CliIo): ExitCode {
-  const { values } = parse(args, { config: { type: 'string', short: 'c' } })
-  const file = required(values.config, '-c FILE')
+  const { values } = parse(verb, args, { config: { type: 'string', short: 'c' } })
+  const file = required(verb, values.config, '-c FILE')
   const config = loadConfig(file, io.env)
   const plan = planOf(config)
   io.out(verb === 'explain' ? explain(config, plan) : `${file}: ok\n`)
@@ -116,28 +129,33 @@ function checkOrExplain(verb: 'check' | 'explain', args: readonly string[], io: 
 }
 
 async function test(args: readonly string[], io: CliIo): Promise<ExitCode> {
-  const { values, positionals } = parse(args, { json: { type: 'boolean' } }, true)
+  const { values, positionals } = parse('test', args, { json: { type: 'boolean' } }, true)
   if (positionals.length === 0)
     throw new WardenError('usage', 'name the spec files: warden test FILE…')
-  const results = await runSpecFiles(positionals)
-  const failed = results.filter(({ passed }) => !passed)
-  const passed = results.length - failed.length
-  if (values.json) {
-    io.out(`${JSON.stringify({ passed, failed: failed.length, cases: results }, undefined, 2)}\n`)
-  } else {
-    for (const { file, name, reason } of failed) io.out(`${file}: ${name}: ${reason}\n`)
-    io.out(`${passed} passed, ${failed.length} failed\n`)
+  const cases = await runSpecFiles(positionals)
+  const failures = cases.filter(({ passed }) => !passed)
+  const failed = failures.length
+  const passed = cases.length - failed
+  if (values.json) io.out(`${JSON.stringify({ passed, failed, cases }, undefined, 2)}\n`)
+  else {
+    for (const { file, name, reason } of failures) {
+      io.out(`${name === file ? file : `${file}: ${name}`}: ${reason}\n`)
+    }
+    io.out(`${passed} passed, ${failed} failed\n`)
   }
-  return failed.length === 0 ? 0 : 1
+  return failed === 0 ? 0 : 1
 }
 
 async function demo(args: readonly string[], io: CliIo): Promise<ExitCode> {
-  const { values } = parse(args, { fresh: { type: 'boolean' }, windows: { type: 'string' } })
+  const text = { type: 'string' } as const
+  const options = { fresh: { type: 'boolean' }, windows: text, port: text } as const
+  const { values } = parse('demo', args, options)
   await runDemo(
     {
       directory: io.directory,
       fresh: values.fresh === true,
-      windows: values.windows === undefined ? undefined : number(values.windows, '--windows', 1),
+      windows: whole(values.windows, '--windows', 1),
+      port: whole(values.port, '--port', 0, 65_535),
       version: version(),
       print: io.out,
     },
@@ -147,19 +165,9 @@ async function demo(args: readonly string[], io: CliIo): Promise<ExitCode> {
 }
 
 async function load(args: readonly string[], io: CliIo): Promise<ExitCode> {
-  const text = { type: 'string' } as const
-  const { values } = parse(args, {
-    to: text,
-    brokers: text,
-    topic: text,
-    path: text,
-    rate: text,
-    limit: text,
-    users: text,
-    density: text,
-    start: text,
-    seed: text,
-  })
+  const names = 'to brokers topic path rate limit users density start seed'.split(' ')
+  const options = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]))
+  const { values } = parse('generate', args, options)
   const start =
     values.start === undefined ? Date.now() - 3_600_000 : Date.parse(String(values.start))
   if (Number.isNaN(start))
@@ -167,12 +175,12 @@ async function load(args: readonly string[], io: CliIo): Promise<ExitCode> {
   const written = await generate(
     {
       to: target(values),
-      rate: number(values.rate ?? '0', '--rate', 0),
-      limit: values.limit === undefined ? undefined : number(values.limit, '--limit', 1),
-      users: number(values.users ?? '20000', '--users', 1),
-      density: number(values.density ?? '1000', '--density', 0.001),
+      rate: number(values.rate, '--rate', 0) ?? 0,
+      limit: whole(values.limit, '--limit', 1),
+      users: whole(values.users, '--users', 1) ?? 20_000,
+      density: number(values.density, '--density', 0.001) ?? 1_000,
       start,
-      seed: number(values.seed ?? '1', '--seed', 0),
+      seed: whole(values.seed, '--seed', 0, 2 ** 32 - 1) ?? 1,
       print: io.err,
     },
     io.stop,
@@ -185,14 +193,18 @@ type Values = Readonly<Record<string, string | boolean | (string | boolean)[] | 
 
 function target(values: Values): Parameters<typeof generate>[0]['to'] {
   if (values.to === 'kafka') {
-    const brokers = required(values.brokers, '--brokers HOST:PORT').split(',')
-    return { kind: 'kafka', brokers, topic: required(values.topic, '--topic NAME') }
+    const brokers = required('generate', values.brokers, '--brokers HOST:PORT,…').split(',')
+    const topic = required('generate', values.topic, '--topic NAME')
+    return { kind: 'kafka', brokers, topic }
   }
-  if (values.to === 'file') return { kind: 'file', path: required(values.path, '--path FILE') }
-  throw new WardenError('usage', '--to is kafka or file')
+  if (values.to === 'file') {
+    return { kind: 'file', path: required('generate', values.path, '--path FILE') }
+  }
+  throw new WardenError('usage', '--to is kafka or file; see warden generate --help')
 }
 
 function parse(
+  verb: Verb,
   args: readonly string[],
   options: NonNullable<ParseArgsConfig['options']>,
   allowPositionals = false,
@@ -200,18 +212,31 @@ function parse(
   try {
     return parseArgs({ args: [...args], options, allowPositionals, strict: true })
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause)
-    throw new WardenError('usage', `${message}; warden --help lists what there is`)
+    // The rest of the message speaks of Node's own conventions.
+    const [message = ''] = (cause instanceof Error ? cause.message : String(cause)).split(/\. |\n/)
+    throw new WardenError('usage', `${message.replace(/\.$/, '')}; see warden ${verb} --help`)
   }
 }
 
-function required(value: Values[string], name: string): string {
+function required(verb: Verb, value: Values[string], name: string): string {
   if (typeof value === 'string' && value !== '') return value
-  throw new WardenError('usage', `${name} is missing; warden --help shows the command`)
+  throw new WardenError('usage', `${name} is missing; see warden ${verb} --help`)
 }
 
-function number(text: Values[string], name: string, least: number): number {
-  const value = Number(text)
-  if (Number.isFinite(value) && value >= least) return value
-  throw new WardenError('usage', `${name} is a number of at least ${least}`)
+function number(
+  text: Values[string],
+  name: string,
+  least: number,
+  most = Number.MAX_SAFE_INTEGER,
+  isWhole = false,
+): number | undefined {
+  if (text === undefined) return undefined
+  const value = text === '' ? Number.NaN : Number(text)
+  const fits = Number.isFinite(value) && value >= least && value <= most
+  if (fits && (!isWhole || Number.isInteger(value))) return value
+  const bounds = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `${least} to ${most}`
+  throw new WardenError('usage', `${name} is a ${isWhole ? 'whole ' : ''}number ${bounds}`)
 }
+
+const whole = (text: Values[string], name: string, least: number, most?: number) =>
+  number(text, name, least, most, true)

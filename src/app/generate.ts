@@ -1,7 +1,7 @@
-import { once } from 'node:events'
-import { createWriteStream, mkdirSync } from 'node:fs'
+import { mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { WardenError } from '../core/errors.ts'
 import { epochMs } from '../core/time.ts'
 import { createEventProducer } from '../ingest/kafka-producer.ts'
 import { LendingEvents, type LendingSlice } from '../ingest/lending-events.ts'
@@ -23,7 +23,11 @@ export interface GenerateOptions {
   readonly print: (text: string) => void
 }
 
-/** Writes lending events for trials; returns how many. */
+const showEveryMs = 2_000
+/** Default of `maxFutureSkew`. */
+const usualSkewMs = 600_000
+
+/** Writes lending events for trials; returns how many. @throws WardenError `sink_unreachable` when Kafka does not take them */
 export async function generate(options: GenerateOptions, stop: AbortSignal): Promise<number> {
   const plan = {
     seed: options.seed,
@@ -32,65 +36,116 @@ export async function generate(options: GenerateOptions, stop: AbortSignal): Pro
     users: options.users,
     partitions: 1,
   }
+  const limit = options.limit ?? Number.POSITIVE_INFINITY
+  // A tenth of a second at a time, so that a low rate is a steady one.
+  const portion = options.rate > 0 ? Math.ceil(options.rate / 10) : Number.POSITIVE_INFINITY
+  const events = new LendingEvents(plan, 0)
   const target = await openTarget(options.to)
-  const begun = performance.now()
-  let written = 0
-  let shown = begun
+  const progress = new Progress(options)
   try {
-    for (const slice of new LendingEvents(plan, 0).from(0)) {
-      const left = (options.limit ?? Number.POSITIVE_INFINITY) - written
-      const count = Math.min(slice.count, left)
-      await target.write(slice, count)
-      written += count
-      const now = performance.now()
-      if (now - shown > 2_000) {
-        shown = now
-        options.print(
-          `${written} events, ${Math.round((written * 1000) / (now - begun))} per second\n`,
-        )
+    for (let number = 0; ; number++) {
+      const slice = events.slice(number)
+      progress.reached(events.startOf(number))
+      for (let from = 0; from < slice.count; ) {
+        const to = Math.min(slice.count, from + portion, from + limit - progress.written)
+        await target.write(slice, from, to)
+        const aheadMs = progress.wrote(to - from)
+        from = to
+        if (progress.written >= limit || stop.aborted) return progress.written
+        if (aheadMs > 5) await sleep(aheadMs, undefined, { signal: stop }).catch(() => {})
       }
-      if (written >= (options.limit ?? Number.POSITIVE_INFINITY) || stop.aborted) break
-      const aheadMs = options.rate > 0 ? (written * 1000) / options.rate - (now - begun) : 0
-      if (aheadMs > 5) await sleep(aheadMs, undefined, { signal: stop }).catch(() => {})
     }
   } finally {
     await target.close()
   }
-  return written
+}
+
+/** How far it is, told to the one who waits. */
+class Progress {
+  written = 0
+  readonly #options: GenerateOptions
+  readonly #begun = performance.now()
+  #shown = this.#begun
+  #warned = false
+
+  constructor(options: GenerateOptions) {
+    this.#options = options
+  }
+
+  /** @returns by how many ms it is ahead of the rate */
+  wrote(events: number): number {
+    this.written += events
+    const now = performance.now()
+    const { rate, print } = this.#options
+    if (now - this.#shown > showEveryMs) {
+      this.#shown = now
+      const perSecond = Math.round((this.written * 1000) / (now - this.#begun))
+      print(`${this.written} events, ${perSecond} per second\n`)
+    }
+    return rate > 0 ? (this.written * 1000) / rate - (now - this.#begun) : 0
+  }
+
+  /** Event time has come so far. */
+  reached(eventTime: number): void {
+    if (this.#warned || eventTime <= Date.now() + usualSkewMs) return
+    this.#warned = true
+    this.#options.print(
+      'event time is now more than 10 minutes ahead of the clock: by default such events are dead letters; an earlier --start, a larger --density or a lower --rate avoids it\n',
+    )
+  }
 }
 
 interface Target {
-  /** Writes the first `count` lines of the slice. */
-  write(slice: LendingSlice, count: number): Promise<void>
+  /** Writes lines `from`…`to` (exclusive) of the slice. */
+  write(slice: LendingSlice, from: number, to: number): Promise<void>
   close(): Promise<void>
 }
 
+const startOf = (slice: LendingSlice, line: number): number => slice.ends[line - 1] ?? 0
+
 async function openTarget(to: GenerateOptions['to']): Promise<Target> {
-  if (to.kind === 'kafka') {
-    const producer = await createEventProducer({ brokers: to.brokers, topic: to.topic })
-    return {
-      async write(slice, count) {
-        const lines = Array.from({ length: count }, (_, index) => {
-          const from = index === 0 ? 0 : (slice.ends[index - 1] ?? 0)
-          const value = slice.bytes.subarray(from, (slice.ends[index] ?? 1) - 1)
-          return { key: slice.keys[index], value }
-        })
-        await producer.send(lines)
-      },
-      close: () => producer.close(),
-    }
+  return to.kind === 'kafka' ? await topicTarget(to.brokers, to.topic) : await fileTarget(to.path)
+}
+
+async function topicTarget(brokers: readonly string[], topic: string): Promise<Target> {
+  const failed = (cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const message = `can't write to topic ${topic} at ${brokers.join(', ') || 'no broker'}: ${reason}`
+    return new WardenError('sink_unreachable', message, { cause })
   }
-  mkdirSync(dirname(to.path), { recursive: true })
-  const file = createWriteStream(to.path, { flags: 'a' })
-  await once(file, 'open')
+  const producer = await createEventProducer({ brokers, topic }).catch((cause) => {
+    throw failed(cause)
+  })
   return {
-    async write(slice, count) {
-      if (!file.write(slice.bytes.subarray(0, slice.ends[count - 1] ?? 0)))
-        await once(file, 'drain')
+    async write(slice, from, to) {
+      const lines = Array.from({ length: to - from }, (_, index) => ({
+        key: slice.keys[from + index],
+        // Without the line end.
+        value: slice.bytes.subarray(
+          startOf(slice, from + index),
+          startOf(slice, from + index + 1) - 1,
+        ),
+      }))
+      await producer.send(lines).catch((cause) => {
+        throw failed(cause)
+      })
     },
-    async close() {
-      file.end()
-      await once(file, 'close')
+    close: () => producer.close(),
+  }
+}
+
+async function fileTarget(path: string): Promise<Target> {
+  await mkdir(dirname(path), { recursive: true })
+  const file = await open(path, 'a')
+  return {
+    async write(slice, from, to) {
+      const bytes = slice.bytes.subarray(startOf(slice, from), startOf(slice, to))
+      // The system may take less than all of it.
+      for (let at = 0; at < bytes.length; ) {
+        const { bytesWritten } = await file.write(bytes, at)
+        at += bytesWritten
+      }
     },
+    close: () => file.close(),
   }
 }

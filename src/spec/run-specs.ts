@@ -1,6 +1,7 @@
 import { Compile } from 'typebox/compile'
 import { parse } from 'yaml'
 import { type ParseOptions, parseInlineValue } from '../config/load.ts'
+import { WardenError } from '../core/errors.ts'
 import type { Difference } from './comparison.ts'
 import { PipelineCase } from './pipeline-case.ts'
 import { runPipelineCase } from './pipeline-spec.ts'
@@ -36,7 +37,7 @@ export async function runSpecFile(
   try {
     cases = parse(text, { prettyErrors: true })
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const [reason] = (cause instanceof Error ? cause.message : String(cause)).split(':\n')
     return [{ file, name: file, passed: false, reason }]
   }
   if (!Array.isArray(cases) || cases.length === 0) {
@@ -50,7 +51,7 @@ export async function runSpecFile(
     try {
       reason = await runCase(one, file, surroundings)
     } catch (cause) {
-      reason = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
+      reason = reasonOf(cause)
     }
     results.push({ file, name, passed: reason === undefined, reason })
   }
@@ -91,18 +92,46 @@ function describe(difference: Difference | undefined): string | undefined {
   return `${difference.at}: expected ${show(difference.expected)}, actual ${show(difference.actual)}`
 }
 
-function firstError(
-  errors: readonly {
-    readonly instancePath: string
-    readonly message: string
-    readonly params?: object
-  }[],
-): string {
-  const unknownKey = errors.find((error) => 'additionalProperties' in (error.params ?? {}))
-  const error = unknownKey ?? errors[0]
-  if (error === undefined) return 'not a valid case'
-  const extra = unknownKey === undefined ? '' : ` ${JSON.stringify(unknownKey.params)}`
-  return `${error.instancePath || 'the case'} ${error.message}${extra}`
+/** What the writer of a spec did wrong is one line; a defect of Warden shows where it is. */
+function reasonOf(cause: unknown): string {
+  if (cause instanceof WardenError && cause.fault === 'user') {
+    return cause.message.replaceAll('\n', '; ')
+  }
+  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
+}
+
+interface SchemaError {
+  readonly instancePath: string
+  readonly message: string
+  readonly params?: object
+}
+
+/**
+ * Of a row that is none of several kinds every kind complains: the one that is nearest to what was meant complains of a
+ * value inside the row, or of the fewest unknown fields.
+ */
+function firstError(errors: readonly SchemaError[]): string {
+  const depth = ({ instancePath }: SchemaError) => instancePath.split('/').length
+  // An unknown field is told of twice: by the object that it is in, and as a value that nothing fits.
+  const telling = errors.filter(({ message }) => message !== 'schema is false')
+  const deepest = Math.max(...telling.map(depth))
+  const [nearest] = telling
+    .filter((error) => depth(error) === deepest)
+    .map((error) => ({ error, unknown: unknownFields(error) }))
+    .sort((a, b) => (a.unknown?.length ?? 99) - (b.unknown?.length ?? 99))
+  if (nearest === undefined) return 'not a valid case'
+  const { error, unknown } = nearest
+  const path = error.instancePath
+    .replace(/^\//, '')
+    .replace(/\/(\d+)/g, '[$1]')
+    .replaceAll('/', '.')
+  const what = unknown === undefined ? error.message : `unknown field ${unknown.join(', ')}`
+  return `${path || 'the case'}: ${what}`
+}
+
+function unknownFields({ params }: SchemaError): readonly string[] | undefined {
+  if (params === undefined || !('additionalProperties' in params)) return undefined
+  return Array.isArray(params.additionalProperties) ? params.additionalProperties : []
 }
 
 function nameOf(one: unknown): string | undefined {

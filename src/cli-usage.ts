@@ -1,0 +1,85 @@
+/** What `warden --help` and `warden VERB --help` print. */
+
+export const usage = `warden: counts business events per window, once per user, and tells the truth about a zero.
+
+  warden run -c FILE [--drop-metric NAME]…   run the job of a config until it ends or is stopped
+  warden check -c FILE                       say everything that is wrong with a config
+  warden explain -c FILE                     what a config means: sources, windows, keys, state, points
+  warden test FILE… [--json]                 run spec files: pipelines tested on a virtual clock
+  warden demo [--fresh]                      the main job on made-up events and the embedded store
+  warden generate --to kafka|file …          made-up lending events, for trials under load
+
+  warden VERB --help                         more about one of them
+  warden --help, warden --version
+
+Exit codes: 0 fine, 1 failed, 2 bad usage or config.
+`
+
+export const verbs = ['run', 'check', 'explain', 'test', 'demo', 'generate'] as const
+export type Verb = (typeof verbs)[number]
+
+export const isVerb = (text: string): text is Verb => (verbs as readonly string[]).includes(text)
+
+const config =
+  '  -c, --config FILE     the config, YAML or JSON; docs/configuration.md has every key\n'
+
+export const verbUsage: Readonly<Record<Verb, string>> = {
+  run: `warden run -c FILE [--drop-metric NAME]…
+
+Runs the job of a config: until its sources have ended (files without follow), until it is stopped, or
+until it failed for good. It goes on where its last checkpoint in stateDir stands.
+
+${config}  --drop-metric NAME    gives up the state of a metric whose new config does not fit it; its first
+                        windows are partial then. May be given several times
+
+The first Ctrl-C or SIGTERM stops after a last checkpoint, a second one at once; nothing is lost either way.
+The log goes to standard error. Exit: 0 ended or stopped, 1 failed, 2 the config is wrong or the address taken.
+`,
+  check: `warden check -c FILE
+
+Reads a config and names everything that is wrong with it, as file:line:column: what is wrong; what would be
+right. Touches neither the sources nor the state.
+
+${config}
+Exit: 0 nothing is wrong, 2 something is.
+`,
+  explain: `warden explain -c FILE
+
+Says what a config means: sources and where they start, watermarks, windows, what a user is counted by, how
+much state that takes, which points are written where. Secrets are not shown.
+
+${config}
+Exit: 0 fine, 2 the config is wrong.
+`,
+  test: `warden test FILE… [--json]
+
+Runs spec files: events in, expected windows out, through the production code on a virtual clock, without any
+service. docs/specs.md describes the format. Prints a line for each case that fails, then N passed, N failed.
+
+  --json                the result as JSON: {passed, failed, cases: [{file, name, passed, reason}]}
+
+Exit: 0 none failed, 1 some did.
+`,
+  demo: `warden demo [--fresh] [--windows N] [--port N]
+
+The whole pipeline on made-up lending events and the embedded store, shown hour by hour as windows close.
+Its state is in .warden/demo of the current directory; started again it goes on where it stopped.
+
+  --fresh               begin anew
+  --windows N           end after N hours of events; without it: at Ctrl-C
+  --port N              where to look at the data over HTTP, default 4280; 0: any free port
+`,
+  generate: `warden generate --to kafka --brokers HOST:PORT,… --topic NAME [options]
+warden generate --to file --path FILE [options]
+
+Lending events (apply → fail → retry → success, pay-outs, repayments), out of order by up to 20 s, some late,
+some garbage. Kafka: keyed by user, into a topic that exists. File: appended as JSON lines.
+
+  --rate N              events per second; 0 (default): as fast as they are taken
+  --limit N             events in all; default: until stopped
+  --users N             population, default 20000
+  --density N           events per second of event time, default 1000
+  --start TIME          event time of the first, ISO 8601; default an hour ago
+  --seed N              the same seed and start give the same events; default 1
+`,
+}
