@@ -209,6 +209,9 @@ export class Pipeline {
       operations,
       marks,
       committed: () => {
+        if (panes.length > 0) {
+          this.#parts.telemetry.logger.debug({ panes: panes.length }, 'panes committed')
+        }
         outbox.committed(end)
         this.#metrics.emitted(panes, now)
         this.#parts.onPanes(panes)

@@ -63,6 +63,14 @@ export const lendingJobMapping: Mapping = {
   where: { event: 'loan' },
 }
 
+/** The items, until nobody wants more. */
+export function* whileOpen<T>(items: Iterable<T>, signal: AbortSignal): Generator<T> {
+  for (const item of items) {
+    if (signal.aborted) return
+    yield item
+  }
+}
+
 /** Resolves when the offsets that Warden committed to its group, after a checkpoint, are the ends of the partitions. */
 export async function untilCommitted(
   address: KafkaAddress,

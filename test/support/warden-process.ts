@@ -26,6 +26,13 @@ export interface ReadyAnswer {
   readonly code: number
   readonly status: string
   readonly troubles: readonly string[]
+  readonly sinks: readonly SinkAnswer[]
+}
+
+export interface SinkAnswer {
+  readonly name: string
+  /** Epoch ms; left out when the sink has written everything. */
+  readonly oldestUnwrittenAt?: number
 }
 
 /** Loaded before Warden: when the test is gone, whatever ended it, the pipe closes and Warden with it. */
