@@ -240,6 +240,7 @@ class RunningJob {
       return outcome
     } finally {
       await Promise.allSettled(deliveries.map((delivery) => delivery.stop()))
+      await built.checkpointer.idle()
       await built.close()
     }
   }

@@ -78,6 +78,7 @@ function kafkaConnection({ brokers, tls, sasl }: KafkaConnectionConfig): KafkaCo
       ca: tls.ca?.reveal(),
       cert: tls.cert?.reveal(),
       key: tls.key?.reveal(),
+      servername: tls.servername,
       rejectUnauthorized: tls.rejectUnauthorized,
     },
     sasl: sasl && {

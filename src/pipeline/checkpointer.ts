@@ -40,6 +40,8 @@ export class Checkpointer {
   readonly #failures: Counter
   #number: number
   #running: Promise<void> | undefined
+  /** The last write to the store; never rejects. */
+  #writing: Promise<unknown> = Promise.resolve()
   #urgent = false
   #endedAt: EpochMs
   #succeededAt: EpochMs
@@ -109,6 +111,12 @@ export class Checkpointer {
     this.check()
   }
 
+  /** Resolves when nothing is being written any more, given-up checkpoints included: only then may the state be read anew. */
+  async idle(): Promise<void> {
+    await this.#running
+    await this.#writing
+  }
+
   /** @throws the error that stops the pipeline, when too many failed. */
   check(): void {
     if (this.#fatal !== undefined) throw this.#fatal
@@ -117,6 +125,7 @@ export class Checkpointer {
   async #see(content: CheckpointContent, begun: EpochMs): Promise<void> {
     const { clock } = this.#telemetry
     const done = this.#write(content)
+    this.#writing = done
     for (;;) {
       const outcome = await this.#within(done)
       if (outcome === 'slow') {

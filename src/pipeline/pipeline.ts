@@ -56,6 +56,7 @@ export class Pipeline {
   readonly #parts: PipelineParts
   readonly #clock: Clock
   readonly #metrics: PipelineMetrics
+  #opened = false
   #panes: Pane[] = []
   #tickedAt: EpochMs | undefined
   #lateSince: EpochMs | undefined
@@ -73,7 +74,8 @@ export class Pipeline {
    */
   async run(stop: AbortSignal): Promise<'ended' | 'stopped'> {
     const { inputs, checkpointer } = this.#parts
-    for (const input of inputs) await input.open(this.#clock.now())
+    this.#opened = await this.#open(stop)
+    if (!this.#opened) return 'stopped'
     for (;;) {
       const now = this.#clock.now()
       checkpointer.check()
@@ -86,6 +88,19 @@ export class Pipeline {
     }
     await this.checkpoint()
     return stop.aborted ? 'stopped' : 'ended'
+  }
+
+  /** Opens every source; false when told to stop before that was done: then there is nothing to commit. */
+  async #open(stop: AbortSignal): Promise<boolean> {
+    const now = this.#clock.now()
+    const opened = Promise.all(this.#parts.inputs.map((input) => input.open(now)))
+    const stopped = new Promise<false>((resolve) => {
+      if (stop.aborted) resolve(false)
+      else stop.addEventListener('abort', () => resolve(false), { once: true })
+    })
+    // A source that fails after the stop fails nobody.
+    opened.catch(() => {})
+    return Promise.race([opened.then(() => true), stopped])
   }
 
   /** Takes at most one batch of every source. */
@@ -227,6 +242,8 @@ export class Pipeline {
 
   /** A checkpoint now; what was counted, and what sinks acknowledged, is durable when it is done. */
   async checkpoint(): Promise<void> {
+    // Before the sources said where they stand there is nothing that may replace the last checkpoint.
+    if (!this.#opened) return
     const { checkpointer } = this.#parts
     await checkpointer.settled()
     checkpointer.start((number) => this.#collect(number))
