@@ -113,7 +113,8 @@ async function run(args: readonly string[], io: CliIo): Promise<ExitCode> {
       )
   }
   const telemetry = createTelemetry(config)
-  const options = { config, telemetry, version: version(), dropMetrics }
+  const onStuck = () => process.exit(1)
+  const options = { config, telemetry, version: version(), dropMetrics, onStuck }
   const outcome = await runJob(options, io.stop)
   telemetry.logger.info({ outcome }, 'done')
   return 0
