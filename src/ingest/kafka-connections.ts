@@ -25,6 +25,8 @@ export interface KafkaTls {
   readonly ca?: string | undefined
   readonly cert?: string | undefined
   readonly key?: string | undefined
+  /** Name that the brokers' certificates must carry; their host unless given. */
+  readonly servername?: string | undefined
   readonly passphrase?: string | undefined
   /** False takes any certificate: for tests only. */
   readonly rejectUnauthorized?: boolean | undefined
@@ -153,8 +155,7 @@ export class KafkaConnections {
     const connection = new Connection(this.#options.clientId ?? 'warden', {
       connectTimeout: this.#options.connectTimeoutMs ?? 5_000,
       requestTimeout: purpose === 'fetch' ? fetchTimeoutMs : requestTimeoutMs,
-      ...(tls === undefined ? {} : { tls: definedOnly(tls) }),
-      ...(tls !== undefined && isIP(address.host) === 0 ? { tlsServerName: true } : {}),
+      ...(tls === undefined ? {} : tlsOptions(tls, address.host)),
       ...(sasl === undefined ? {} : { sasl }),
     })
     this.#sockets.add(connection)
@@ -169,9 +170,15 @@ export class KafkaConnections {
     } catch (error) {
       this.#sockets.delete(connection)
       destroy(connection)
-      throw classifyKafkaError(error, `${address.host}:${address.port}`)
+      throw classifyKafkaError(error, `${address.host}:${address.port}`, sasl)
     }
   }
+}
+
+function tlsOptions({ servername, ...pem }: KafkaTls, host: string) {
+  // An IP address is no name to ask a server for.
+  const name = servername ?? (isIP(host) === 0 ? host : undefined)
+  return { tls: definedOnly(pem), ...(name === undefined ? {} : { tlsServerName: name }) }
 }
 
 /** Closes at once: requests under way reject, no timer and no socket stays. */
@@ -197,7 +204,9 @@ function parseAddress(text: string): BrokerAddress {
   return { host: parts[1], port }
 }
 
-function definedOnly<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+export function definedOnly<T extends object>(
+  value: T,
+): { [K in keyof T]: Exclude<T[K], undefined> } {
   const entries = Object.entries(value).filter(([, one]) => one !== undefined)
   return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> }
 }

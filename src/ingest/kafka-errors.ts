@@ -17,8 +17,22 @@ const certificate =
 /** Names of protocol errors that mean: no right to. */
 export const isRefusal = (error: string): boolean => refused.has(error)
 
-/** The one place that says what an error of the client library means. @param broker `host:port` */
-export function classifyKafkaError(error: unknown, broker: string): WardenError {
+/** Who logs in, and how. */
+export interface KafkaLogin {
+  readonly mechanism: string
+  readonly username: string
+}
+
+/**
+ * The one place that says what an error of the client library means.
+ * @param broker `host:port`
+ * @param login given for errors while connecting
+ */
+export function classifyKafkaError(
+  error: unknown,
+  broker: string,
+  login?: KafkaLogin,
+): WardenError {
   if (error instanceof WardenError) return error
   const chain = [...causes(error)]
   const names = chain.map((one) => text(one, 'apiId'))
@@ -26,8 +40,12 @@ export function classifyKafkaError(error: unknown, broker: string): WardenError 
   const detail = detailOf(chain)
   const raise = (code: ErrorCode, message: string): WardenError =>
     new WardenError(code, `Kafka broker ${broker}: ${message}`, { cause: error })
+  const refusal =
+    login === undefined
+      ? detail
+      : `user ${login.username} is refused with ${login.mechanism}: ${detail}`
 
-  if (names.some(isRefusal)) return raise('source_auth', detail)
+  if (names.some(isRefusal)) return raise('source_auth', refusal)
   if (names.includes('UNSUPPORTED_VERSION')) {
     return raise('source_unsupported', `too old (Warden needs Kafka 3.1 or newer): ${detail}`)
   }
@@ -38,7 +56,7 @@ export function classifyKafkaError(error: unknown, broker: string): WardenError 
   const wasCutOff = codes.some((code) => /^(E[A-Z]+|PLT_KFK_TIMEOUT)$/.test(code))
   const closed = chain.some((one) => /Connection closed|socket/i.test(one.message))
   if (codes.includes('PLT_KFK_AUTHENTICATION') && !wasCutOff && !closed) {
-    return raise('source_auth', detail)
+    return raise('source_auth', refusal)
   }
   return raise('source_unreachable', detail)
 }

@@ -7,7 +7,7 @@ import {
   type Producer,
 } from 'kafkajs'
 import type { Logger } from '../core/telemetry.ts'
-import type { KafkaConnectOptions, KafkaSasl } from './kafka-connections.ts'
+import { definedOnly, type KafkaConnectOptions, type KafkaSasl } from './kafka-connections.ts'
 
 export interface EventProducerOptions extends KafkaConnectOptions {
   readonly topic: string
@@ -108,7 +108,7 @@ function kafkaClient(options: KafkaConnectOptions, logger?: Logger): Kafka {
     brokers: [...options.brokers],
     connectionTimeout: options.connectTimeoutMs ?? 5_000,
     requestTimeout: options.requestTimeoutMs ?? 10_000,
-    ...(tls === undefined ? {} : { ssl: { ...tls } }),
+    ...(tls === undefined ? {} : { ssl: definedOnly(tls) }),
     ...(sasl === undefined ? {} : { sasl: saslOf(sasl) }),
     logLevel: logger === undefined ? logLevel.NOTHING : logLevel.WARN,
     logCreator: () => (entry) => {
