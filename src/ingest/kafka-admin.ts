@@ -10,7 +10,7 @@ import {
 import { WardenError } from '../core/errors.ts'
 import { KafkaConnections, type KafkaConnectOptions, nameOf } from './kafka-connections.ts'
 import { classifyKafkaError, isRefusal } from './kafka-errors.ts'
-import { errorName, FETCH_API, fetchRaw } from './kafka-fetch-api.ts'
+import { createFetchApi, errorName, FETCH_API } from './kafka-fetch-api.ts'
 import {
   type CommitOutcome,
   type FetchedPartition,
@@ -25,6 +25,7 @@ import {
   type TopicMetadata,
   type TopicPartition,
 } from './kafka-network.ts'
+import { RecordBuffers } from './kafka-record-buffers.ts'
 
 /** The group has members, or is about to. */
 const memberErrors = new Set([
@@ -39,6 +40,8 @@ const coordinatorMoved = new Set(['NOT_COORDINATOR', 'COORDINATOR_NOT_AVAILABLE'
 /** The cluster through the public connections and APIs of @platformatic/kafka, never through a consumer group. */
 export class KafkaAdmin implements KafkaNetwork {
   readonly #connections: KafkaConnections
+  readonly #buffers = new RecordBuffers()
+  readonly #fetch = createFetchApi(this.#buffers)
   #versionChecked = false
   #coordinator: number | undefined
 
@@ -132,13 +135,17 @@ export class KafkaAdmin implements KafkaNetwork {
     const connections = this.#connections
     try {
       const connection = await connections.node(node, 'fetch')
-      const answer = await connections.call(connection, fetchRaw, request)
+      const answer = await connections.call(connection, this.#fetch, request)
       if (answer.error === undefined) return answer.partitions
       const code = isRefusal(answer.error) ? 'source_auth' : 'source_unreachable'
       throw new WardenError(code, `Kafka broker ${connections.nameOf(node)}: ${answer.error}`)
     } catch (error) {
       throw classifyKafkaError(error, connections.nameOf(node))
     }
+  }
+
+  release(records: Buffer): void {
+    this.#buffers.giveBack(records)
   }
 
   disconnect(node: number): void {

@@ -1,5 +1,6 @@
 import { createAPI, fetchV13, protocolErrorsCodesById, type Reader } from '@platformatic/kafka'
 import type { FetchedPartition, FetchRequest } from './kafka-network.ts'
+import type { RecordBuffers } from './kafka-record-buffers.ts'
 import type { AbortedTransaction } from './source.ts'
 
 interface FetchAnswer {
@@ -14,15 +15,18 @@ export const FETCH_API = { key: 1, version: 13 } as const
 const noSession = { id: 0, epoch: -1 } as const
 
 /**
- * Fetch with the library's request and its own reading of the answer: the record batches are left as they came.
+ * Fetch with the library's request and its own reading of the answer: the record batches are left as they came, in memory
+ * of `buffers`.
  * Source: https://kafka.apache.org/protocol#The_Messages_Fetch
  */
-export const fetchRaw = createAPI<[request: FetchRequest], FetchAnswer>(
-  FETCH_API.key,
-  FETCH_API.version,
-  createRequest,
-  (_correlationId, _apiKey, _apiVersion, reader) => parseAnswer(reader),
-)
+export function createFetchApi(buffers: RecordBuffers) {
+  return createAPI<[request: FetchRequest], FetchAnswer>(
+    FETCH_API.key,
+    FETCH_API.version,
+    createRequest,
+    (_correlationId, _apiKey, _apiVersion, reader) => parseAnswer(reader, buffers),
+  )
+}
 
 function createRequest(request: FetchRequest) {
   const topics = new Map<string, Parameters<typeof fetchV13.createRequest>[6][number]>()
@@ -50,7 +54,7 @@ function createRequest(request: FetchRequest) {
   )
 }
 
-function parseAnswer(reader: Reader): FetchAnswer {
+function parseAnswer(reader: Reader, buffers: RecordBuffers): FetchAnswer {
   reader.skip(4)
   const error = errorName(reader.readInt16())
   reader.skip(4)
@@ -58,14 +62,14 @@ function parseAnswer(reader: Reader): FetchAnswer {
   for (let topics = arrayLength(reader); topics > 0; topics--) {
     const topicId = reader.readUUID()
     for (let left = arrayLength(reader); left > 0; left--) {
-      partitions.push(parsePartition(reader, topicId))
+      partitions.push(parsePartition(reader, topicId, buffers))
     }
     skipTags(reader)
   }
   return { error, partitions }
 }
 
-function parsePartition(reader: Reader, topicId: string): FetchedPartition {
+function parsePartition(reader: Reader, topicId: string, buffers: RecordBuffers): FetchedPartition {
   const partition = reader.readInt32()
   const error = errorName(reader.readInt16())
   const highWatermark = Number(reader.readInt64())
@@ -81,8 +85,8 @@ function parsePartition(reader: Reader, topicId: string): FetchedPartition {
   const size = arrayLength(reader)
   let records: Buffer | undefined
   if (size > 0) {
-    // One copy out of the socket's chunks, none when one chunk holds it all.
-    records = reader.buffer.slice(reader.position, reader.position + size)
+    const { buffers: chunks } = reader.buffer.subarray(reader.position, reader.position + size)
+    records = buffers.copyOf(chunks, size)
     reader.skip(size)
   }
   skipTags(reader)

@@ -22,6 +22,8 @@ export interface KafkaNetwork {
   commit(group: string, offsets: readonly GroupOffset[]): Promise<CommitOutcome>
   /** One fetch at a time and node, on a connection that serves nothing else. */
   fetch(node: number, request: FetchRequest): Promise<readonly FetchedPartition[]>
+  /** The records of a fetched partition are not needed any more: a later fetch writes into their memory. */
+  release(records: Buffer): void
   /** Closes the connection on which `fetch` talks to that node: what is under way rejects, the next fetch connects anew. */
   disconnect(node: number): void
   close(): Promise<void>
@@ -101,7 +103,7 @@ export interface FetchedPartition {
   /** First offset of the oldest open transaction, else the high watermark. */
   readonly lastStableOffset: number
   readonly aborted: readonly AbortedTransaction[]
-  /** Record batches as they came, the last one maybe cut off; undefined for none. Nobody else writes into it. */
+  /** Record batches as they came, the last one maybe cut off; undefined for none. Nobody else writes into it before its release. */
   readonly records: Buffer | undefined
 }
 

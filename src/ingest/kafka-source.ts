@@ -57,6 +57,8 @@ export class KafkaSource implements Source {
   readonly #wakeup = new Wakeup()
   #failure: WardenError | undefined
   #cursor = 0
+  /** Bytes of the batch taken last: until the next `take` they are somebody's. */
+  #taken: Buffer | undefined
   #bufferedBytes = -1
   #closed: Promise<void> | undefined
 
@@ -95,6 +97,8 @@ export class KafkaSource implements Source {
 
   /** The partitions take turns. What was read before a failure is handed out before `take` throws it. */
   take(): SourceBatch | undefined {
+    if (this.#taken !== undefined) this.#reading.network.release(this.#taken)
+    this.#taken = undefined
     const { partitions } = this.#topology
     for (let i = 0; i < partitions.length; i++) {
       const at = (this.#cursor + i) % partitions.length
@@ -102,6 +106,7 @@ export class KafkaSource implements Source {
       if (one === undefined || one.held || !one.hasBatch) continue
       this.#cursor = at + 1
       const batch = one.take()
+      this.#taken = batch?.bytes
       if (one.pausedSince !== undefined) this.#topology.wake(one.leader)
       this.#measure(one)
       return batch

@@ -176,6 +176,11 @@ export class ScriptedKafka implements KafkaNetwork {
     })
   }
 
+  /** Whoever still reads them reads nonsense. */
+  release(records: Buffer): void {
+    records.fill(0xee)
+  }
+
   disconnect(node: number): void {
     this.disconnects.push(node)
     for (const one of this.#waiting) {
