@@ -1,9 +1,9 @@
-import { WardenError } from '../core/errors.ts'
+import { asWardenError, WardenError } from '../core/errors.ts'
 import { createDecodedBatch, type DecodedBatch } from '../core/rows.ts'
 import type { EpochMs } from '../core/time.ts'
 import type { Decoder } from '../ingest/decoder.ts'
 import type { SideOutput } from '../ingest/side-output.ts'
-import type { PartitionPosition, PartitionStatus, Source } from '../ingest/source.ts'
+import type { PartitionPosition, PartitionStatus, Source, SourceBatch } from '../ingest/source.ts'
 import type { MetricState } from './metric-state.ts'
 import type { SourceLane } from './source-lane.ts'
 import type { PartitionToSave, RestoredSource, SourceTotals } from './source-state.ts'
@@ -69,12 +69,22 @@ export class PipelineInput {
     if (status === undefined) {
       throw new WardenError('internal', `${this.source.name} gave a batch of an unknown partition`)
     }
-    this.decoder.decode(taken, now, this.#batch)
+    this.#decode(taken, status.name, now)
     this.#setAside(status.name)
     this.totals.records += this.#batch.records
     this.lastRecordTimestamp = Math.max(this.lastRecordTimestamp, this.#batch.lastRecordTimestamp)
     this.lane.apply(this.#batch, status.name, now)
     return true
+  }
+
+  #decode(taken: SourceBatch, partition: string, now: EpochMs): void {
+    try {
+      this.decoder.decode(taken, now, this.#batch)
+    } catch (cause) {
+      // The decoder sees bytes, and does not know whose.
+      const { code, message } = asWardenError(cause)
+      throw new WardenError(code, `${this.source.name}/${partition}: ${message}`, { cause })
+    }
   }
 
   /** Time went by: idleness, early panes, and the end of a bounded source. */
