@@ -115,9 +115,15 @@ async function run(args: readonly string[], io: CliIo): Promise<ExitCode> {
   const telemetry = createTelemetry(config)
   const onStuck = () => process.exit(1)
   const options = { config, telemetry, version: version(), dropMetrics, onStuck }
-  const outcome = await runJob(options, io.stop)
-  telemetry.logger.info({ outcome }, 'done')
-  return 0
+  try {
+    const outcome = await runJob(options, io.stop)
+    telemetry.logger.info({ outcome }, 'done')
+    return 0
+  } catch (cause) {
+    const { code, message } = asWardenError(cause)
+    telemetry.logger.error({ code, reason: message }, 'the job failed for good')
+    throw cause
+  }
 }
 
 function checkOrExplain(verb: 'check' | 'explain', args: readonly string[], io: CliIo): ExitCode {
