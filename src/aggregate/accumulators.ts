@@ -27,8 +27,6 @@ export interface OutputGroup {
 export class Accumulators {
   readonly stride: number
   readonly groups: readonly OutputGroup[]
-  /** Aggregates over all groups: the width of what `evaluate` gives. */
-  readonly outputs: number
   readonly #outcomes: number
   readonly #values: number
   readonly #split: boolean
@@ -46,7 +44,6 @@ export class Accumulators {
     this.#firstValue = this.#users + 1
     this.stride = this.#firstValue + (this.#split ? this.#outcomes : 1) * this.#values * valueCells
     this.groups = outputGroups(plan)
-    this.outputs = this.groups.reduce((sum, group) => sum + group.aggregates.length, 0)
     this.#rates = new Map(
       plan.aggregates.flatMap((one) => (one.kind === 'rate' ? [[one, rateCodes(one, plan)]] : [])),
     )

@@ -11,9 +11,17 @@ export interface LiveWindowState {
   readonly filled: boolean
   /** Series id and processing time of the first event of its pane. */
   readonly early: readonly (readonly [id: number, at: number])[]
-  /** Numbers per row of `emissions`. */
-  readonly stride: number
 }
+
+/** What a row of emissions holds: the number of panes so far, one value per output, then what was emitted of each cell. */
+export interface EmissionLayout {
+  /** Names of the outputs; an unknown one in a saved layout is left behind. */
+  readonly outputs: readonly string[]
+  /** Cells remembered for discarding panes; 0 for accumulating ones. */
+  readonly cells: number
+}
+
+const strideOf = ({ outputs, cells }: EmissionLayout): number => 1 + outputs.length + cells
 
 /**
  * open → passed. `emissions` has a row per series that spoke: number of panes so far, then their last values
@@ -29,12 +37,14 @@ export class LiveWindow implements Window {
   touched = false
   /** It fired as a whole. */
   filled = false
+  readonly #layout: EmissionLayout
   readonly #early = new Map<number, number>()
 
-  constructor(window: Window, emissionStride: number) {
+  constructor(window: Window, layout: EmissionLayout) {
     this.start = window.start
     this.end = window.end
-    this.emissions = new CellTable(emissionStride, 0)
+    this.#layout = layout
+    this.emissions = new CellTable(strideOf(layout), 0)
   }
 
   /** Passed, with events of the source, and never fired as a whole. */
@@ -76,19 +86,31 @@ export class LiveWindow implements Window {
     return due
   }
 
-  /** Puts back a block that was written with rows of `stride` numbers: after other aggregates were configured only the revisions still mean something. */
-  loadEmissions(block: number, bytes: Uint8Array, stride: number, outputs: number): void {
-    if (stride === this.emissions.stride) {
+  /** Puts back a block that was written under layout `saved`; values of aggregates that were not there then are unknown. */
+  loadEmissions(block: number, bytes: Uint8Array, saved: EmissionLayout): void {
+    const { outputs, cells } = this.#layout
+    const sources = outputs.map((name) => saved.outputs.indexOf(name))
+    const stays = sources.every((from, to) => from === to)
+    if (stays && saved.outputs.length === outputs.length && saved.cells === cells) {
       this.emissions.loadBlock(block, bytes)
       return
     }
-    const saved = new CellTable(stride, 0)
-    saved.loadBlock(block, bytes)
+    const stride = strideOf(saved)
+    const old = new CellTable(stride, 0)
+    old.loadBlock(block, bytes)
     const first = block * BLOCK_SERIES
     for (let id = first; id < first + bytes.byteLength / 8 / stride; id++) {
       const row = this.emissions.touch(id)
-      this.emissions.data.fill(Number.NaN, row + 1, row + 1 + outputs)
-      this.emissions.data[row] = saved.data[saved.find(id)] ?? 0
+      const from = old.find(id)
+      const { data } = this.emissions
+      data[row] = old.data[from] ?? 0
+      sources.forEach((source, output) => {
+        const value = source < 0 ? undefined : old.data[from + 1 + source]
+        data[row + 1 + output] = value ?? Number.NaN
+      })
+      if (saved.cells !== cells) continue
+      const emitted = from + 1 + saved.outputs.length
+      data.set(old.data.subarray(emitted, emitted + cells), row + 1 + outputs.length)
     }
   }
 
@@ -100,7 +122,6 @@ export class LiveWindow implements Window {
       touched: this.touched,
       filled: this.filled,
       early: [...this.#early],
-      stride: this.emissions.stride,
     }
   }
 

@@ -2,14 +2,13 @@ import type { Firing, Pane } from '../core/pane.ts'
 import { type MetricPlan, OTHER_OUTCOME } from '../core/plan.ts'
 import type { SeriesDictionary } from '../core/series.ts'
 import type { Accumulators, OutputGroup } from './accumulators.ts'
-import type { LiveWindow } from './live-window.ts'
+import type { EmissionLayout, LiveWindow } from './live-window.ts'
 import type { SeriesSeen } from './series-seen.ts'
 import type { Slice } from './slice.ts'
 
 /** Turns what was counted into panes, and remembers per series and window what was said. */
 export class PaneWriter {
-  /** Row of `LiveWindow.emissions`: panes so far, last values, and for discarding panes the row already emitted. */
-  readonly emissionStride: number
+  readonly layout: EmissionLayout
   readonly #plan: MetricPlan
   readonly #dictionary: SeriesDictionary
   readonly #accumulators: Accumulators
@@ -32,7 +31,12 @@ export class PaneWriter {
     this.#merged = new Float64Array(accumulators.stride)
     this.#discarding = plan.accumulation === 'discarding'
     this.#spokenOnlyByEvents = !plan.zeroFill.enabled
-    this.emissionStride = 1 + accumulators.outputs + (this.#discarding ? accumulators.stride : 0)
+    this.layout = {
+      outputs: accumulators.groups.flatMap(({ outcomeName = '', aggregates }) =>
+        aggregates.map(({ name }) => `${outcomeName}/${name}`),
+      ),
+      cells: this.#discarding ? accumulators.stride : 0,
+    }
   }
 
   /** A pane for every series with events, and an explicit zero for every other one that is known. */
@@ -75,14 +79,13 @@ export class PaneWriter {
     const zero = this.#accumulators.events(row, 0) === 0
     if (zero && (this.#spokenOnlyByEvents || !window.touched || !seen.isKnown(id, window))) return
     if (firing === 'late' && !zero) seen.see(id, window)
+    const hasOther = this.#accumulators.eventsOf(row, 0, OTHER_OUTCOME) > 0
     const at = window.emissions.touch(id)
     const { data } = window.emissions
     const revision = data[at] as number
     if (this.#discarding && !this.#subtractEmitted(data, at, row) && revision > 0) return
     let output = at + 1
     this.#accumulators.groups.forEach((group, index) => {
-      const absent =
-        group.outcome === OTHER_OUTCOME && this.#accumulators.eventsOf(row, 0, OTHER_OUTCOME) === 0
       const values: Record<string, number> = {}
       const previous: Record<string, number> = {}
       for (const aggregate of group.aggregates) {
@@ -92,7 +95,7 @@ export class PaneWriter {
         if (revision > 0 && !Number.isNaN(before)) previous[aggregate.name] = before
         data[output++] = value
       }
-      if (absent) return
+      if (group.outcome === OTHER_OUTCOME && !hasOther) return
       panes.push({
         metric: this.#plan.name,
         tags: this.#tagsOf(id, index, group),
@@ -110,7 +113,7 @@ export class PaneWriter {
 
   /** Leaves in `row` what was not emitted yet, remembers all of it as emitted; false when there is nothing new. */
   #subtractEmitted(data: Float64Array, at: number, row: Float64Array): boolean {
-    const from = at + 1 + this.#accumulators.outputs
+    const from = at + 1 + this.layout.outputs.length
     let changed = false
     for (let cell = 0; cell < row.length; cell++) {
       const whole = row[cell] as number

@@ -3,21 +3,21 @@ import { CellTable } from './cell-table.ts'
 
 const firstCell = 0
 const lastCell = 1
-const declaredCell = 2
 
 /** Which series exist: declared ones always, others from the first window they had events in until they expire. */
 export class SeriesSeen {
   readonly #cells: CellTable
+  /** Of the plan, so not part of the checkpoint. */
+  readonly #declared = new Set<number>()
   readonly #expireAfterMs: number
 
   constructor(expireAfterMs: number, series: number) {
     this.#expireAfterMs = expireAfterMs
-    this.#cells = new CellTable(3, series)
+    this.#cells = new CellTable(2, series)
   }
 
   declare(id: number): void {
-    const row = this.#cells.touch(id)
-    this.#cells.data[row + declaredCell] = 1
+    this.#declared.add(id)
   }
 
   /** The series had events in `window`. */
@@ -35,10 +35,10 @@ export class SeriesSeen {
 
   /** Should the series have a point in `window` even without events? */
   isKnown(id: number, window: Window): boolean {
+    if (this.#declared.has(id)) return true
     const row = this.#cells.find(id)
     if (row < 0) return false
     const { data } = this.#cells
-    if (data[row + declaredCell] === 1) return true
     const first = data[row + firstCell] as number
     const last = data[row + lastCell] as number
     if (first === last) return false

@@ -2,25 +2,38 @@ import type { Firing, Pane } from '../core/pane.ts'
 import type { MetricPlan } from '../core/plan.ts'
 import type { SeriesDictionary } from '../core/series.ts'
 import { type EpochMs, epochMs } from '../core/time.ts'
-import { createWindowAssigner, type Window, type WindowAssigner } from '../core/window.ts'
+import {
+  createWindowAssigner,
+  type Window,
+  type WindowAssigner,
+  windowsEndingIn,
+} from '../core/window.ts'
 import { Accumulators } from './accumulators.ts'
-import { LiveWindow, type LiveWindowState } from './live-window.ts'
+import { type EmissionLayout, LiveWindow, type LiveWindowState } from './live-window.ts'
+import { type MissingSpan, MissingSpans } from './missing-spans.ts'
 import { PaneWriter } from './pane-writer.ts'
 import { SeriesSeen } from './series-seen.ts'
 import { Slice } from './slice.ts'
+import { WindowLifetime } from './window-lifetime.ts'
 
-/** A span of event time in which records are missing: windows that overlap it are partial. */
-export interface MissingSpan {
-  readonly from: number
-  readonly to: number
+/** What the next start must know of windows and slices, beside their cells. */
+export interface WindowOperatorState {
+  readonly windows: readonly LiveWindowState[]
+  readonly slices: readonly number[]
+  readonly missing: readonly MissingSpan[]
+  readonly goneThrough: number
+  readonly partialWindows: number
 }
+
+/** Silent windows that one step of the watermark fills with zeros; of a longer silence only the newest. */
+const maxSilentWindows = 10_000
 
 /**
  * The windows of one metric: open → passed (the watermark reached end − 1: the on-time pane) → gone (watermark ≥ end − 1 +
  * allowed lateness: state dropped). An event that arrives while its window is passed makes a late pane.
  *
  * Reads no clock: watermarks and processing time are arguments. What changed since the last checkpoint is read by
- * `WindowState` in the pipeline through `slices`, `windows` and `dropped`.
+ * `MetricState` in the pipeline through `slices`, `windows` and `snapshot`.
  */
 export class WindowOperator {
   readonly plan: MetricPlan
@@ -28,7 +41,8 @@ export class WindowOperator {
   readonly seen: SeriesSeen
   readonly slices = new Map<number, Slice>()
   readonly windows = new Map<number, LiveWindow>()
-  readonly missing: MissingSpan[] = []
+  readonly missing = new MissingSpans()
+  readonly lifetime: WindowLifetime
   /** Windows that closed without a pane because records are missing in them. */
   partialWindows = 0
   /** Called when a slice is gone, before its state is dropped. */
@@ -38,18 +52,30 @@ export class WindowOperator {
   readonly #dictionary: SeriesDictionary
   readonly #assigner: WindowAssigner
   readonly #panes: PaneWriter
-  #touchedFrom = Number.POSITIVE_INFINITY
-  #touchedTo = Number.NEGATIVE_INFINITY
+  /** Slices with something in `changed`. */
+  readonly #changed = new Set<Slice>()
+  /** The last slice that `touch` saw to; undefined after a window was dropped. */
+  #touched: Window | undefined
 
   constructor(plan: MetricPlan, dictionary: SeriesDictionary, job: string) {
     this.plan = plan
     this.#dictionary = dictionary
     this.#assigner = createWindowAssigner(plan.window)
+    this.lifetime = new WindowLifetime(this.#assigner, plan.allowedLateness)
     this.accumulators = new Accumulators(plan)
     this.seen = new SeriesSeen(plan.zeroFill.expireAfter, dictionary.size)
     this.#panes = new PaneWriter(plan, dictionary, this.accumulators, job)
-    for (const values of plan.declaredSeries) {
-      const id = dictionary.idOf(values)
+  }
+
+  /** What a row of `LiveWindow.emissions` holds. */
+  get emissionLayout(): EmissionLayout {
+    return this.#panes.layout
+  }
+
+  /** Makes the series of the plan known; after a restore, which knows the ids that are taken. */
+  declareSeries(): void {
+    for (const values of this.plan.declaredSeries) {
+      const id = this.#dictionary.idOf(values)
       if (id >= 0) this.seen.declare(id)
     }
   }
@@ -59,37 +85,32 @@ export class WindowOperator {
     const window = this.#assigner.sliceAt(at)
     const known = this.slices.get(window.start)
     if (known !== undefined) return known
-    const windows = this.#assigner.windowsOf(window).filter((one) => !this.#isGone(one, watermark))
+    const windows = this.#assigner
+      .windowsOf(window)
+      .filter((one) => !this.lifetime.isGone(one, watermark))
     if (windows.length === 0) return undefined
     const slice = new Slice(window, this.accumulators, this.#dictionary.size)
     this.slices.set(slice.start, slice)
     for (const one of windows) this.#open(one, watermark)
     slice.watched =
-      this.plan.earlyAfter !== undefined || windows.some((one) => isPassed(one, watermark))
+      this.plan.earlyAfter !== undefined ||
+      windows.some((one) => this.lifetime.isPassed(one, watermark))
     return slice
-  }
-
-  /** End of the last window that would have held an event of time `at`. */
-  lastWindowEnd(at: number): EpochMs {
-    const windows = this.#assigner.windowsOf(this.#assigner.sliceAt(at))
-    return windows.at(-1)?.end ?? epochMs(at)
   }
 
   /** Would `touch` change nothing for any time between the two? */
   isTouched(oldest: number, newest: number): boolean {
     if (!this.plan.zeroFill.enabled) return true
-    return oldest >= this.#touchedFrom && newest < this.#touchedTo
+    const touched = this.#touched
+    return touched !== undefined && oldest >= touched.start && newest < touched.end
   }
 
   /** The source had an event of time `at`, whether or not it is one of this metric's: its windows are not silent. */
   touch(at: number, watermark: number): void {
-    if (at >= this.#touchedFrom && at < this.#touchedTo) return
-    if (!this.plan.zeroFill.enabled) return
-    const slice = this.#assigner.sliceAt(at)
-    this.#touchedFrom = slice.start
-    this.#touchedTo = slice.end
-    for (const window of this.#assigner.windowsOf(slice)) {
-      if (this.#isGone(window, watermark)) continue
+    if (this.isTouched(at, at)) return
+    this.#touched = this.#assigner.sliceAt(at)
+    for (const window of this.#assigner.windowsOf(this.#touched)) {
+      if (this.lifetime.isGone(window, watermark)) continue
       this.#open(window, watermark).touch()
     }
   }
@@ -97,57 +118,51 @@ export class WindowOperator {
   /** What a watched slice must remember of a change: who speaks again, and when. */
   noteChange(slice: Slice, id: number, now: EpochMs): void {
     slice.changed.add(id)
+    this.#changed.add(slice)
     if (this.plan.earlyAfter === undefined) return
-    for (const window of this.#assigner.windowsOf(slice)) {
-      this.windows.get(window.start)?.noteEarly(id, now)
-    }
-  }
-
-  /** The next watermark above `watermark` at which a window passes or is gone. */
-  nextBoundary(watermark: number): number {
-    const passes = this.#assigner.endAfter(watermark + 1) - 1
-    const lateness = this.plan.allowedLateness
-    const goes = this.#assigner.endAfter(watermark - lateness + 1) - 1 + lateness
-    return Math.min(passes, goes)
+    for (const window of this.#windowsOf(slice)) window.noteEarly(id, now)
   }
 
   /** The watermark moved from `before` to `watermark`: fires what it passed, drops what is gone. */
   advance(before: number, watermark: number): Pane[] {
-    const panes: Pane[] = []
-    if (this.plan.zeroFill.whenSilent === 'zero') this.#openSilent(before, watermark)
-    const due = this.#ordered().filter((window) => !window.passed && isPassed(window, watermark))
-    const gone = this.#ordered().filter((window) => this.#isGone(window, watermark))
-    if (due.length > 0 || gone.length > 0) panes.push(...this.flushLate())
+    const { enabled, whenSilent } = this.plan.zeroFill
+    if (enabled && whenSilent === 'zero') this.#openSilent(before, watermark)
+    const windows = byEnd([...this.windows.values()])
+    const due = windows.filter(
+      (window) => !window.passed && this.lifetime.isPassed(window, watermark),
+    )
+    const gone = windows.filter((window) => this.lifetime.isGone(window, watermark))
+    const panes = due.length > 0 || gone.length > 0 ? this.flushLate() : []
     for (const window of due) {
       window.pass()
       for (const slice of this.#slicesOf(window)) slice.watched = true
       this.#fire(window, 'on-time', panes)
     }
-    for (const window of due) {
-      for (const slice of this.#slicesOf(window)) slice.changed.clear()
-    }
     for (const window of gone) this.#drop(window, watermark)
+    this.lifetime.dropUntil(watermark)
+    if (gone.length > 0) {
+      this.missing.forget(({ to }) =>
+        this.lifetime.isGone(this.lifetime.lastWindowOf(to - 1), watermark),
+      )
+    }
     return panes
   }
 
   /** Late panes of everything that changed in passed windows since they last spoke. */
   flushLate(): Pane[] {
     const panes: Pane[] = []
-    for (const window of this.#ordered()) {
-      if (!window.passed) continue
+    for (const window of byEnd(this.#lateWindows())) {
       if (window.needsFill) this.#fire(window, 'late', panes)
       else this.#speak(window, this.#changedIn(window), 'late', panes)
     }
-    for (const slice of this.slices.values()) slice.changed.clear()
+    for (const slice of this.#changed) slice.changed.clear()
+    this.#changed.clear()
     return panes
   }
 
   /** Is there anything that `flushLate` would say? */
   hasLate(): boolean {
-    for (const window of this.windows.values()) {
-      if (window.passed && (window.needsFill || this.#changedIn(window).size > 0)) return true
-    }
-    return false
+    return this.#lateWindows().length > 0
   }
 
   /** Early panes due at `now`, by window end. */
@@ -155,7 +170,7 @@ export class WindowOperator {
     const after = this.plan.earlyAfter
     if (after === undefined) return []
     const panes: Pane[] = []
-    for (const window of this.#ordered()) {
+    for (const window of byEnd([...this.windows.values()])) {
       if (!window.passed) this.#speak(window, window.takeEarly(now - after), 'early', panes)
     }
     return panes
@@ -170,43 +185,45 @@ export class WindowOperator {
 
   /** Records between `from` and `to` were not read: windows that overlap are partial. */
   markMissing(from: number, to: number): void {
-    this.missing.push({ from, to })
+    this.missing.mark({ from, to })
+  }
+
+  snapshot(): WindowOperatorState {
+    return {
+      windows: [...this.windows.values()].map((window) => window.snapshot()),
+      slices: [...this.slices.keys()],
+      missing: this.missing.all,
+      goneThrough: this.lifetime.goneThrough,
+      partialWindows: this.partialWindows,
+    }
   }
 
   /** Puts back windows and slices as they were; their cells are loaded by the caller. */
-  restore(
-    windows: readonly LiveWindowState[],
-    slices: readonly number[],
-    missing: readonly MissingSpan[],
-  ): void {
-    for (const state of windows) {
-      const window = { start: epochMs(state.start), end: epochMs(state.end) }
-      const live = new LiveWindow(window, this.#panes.emissionStride)
-      live.restore(state)
+  restore(state: WindowOperatorState): void {
+    this.lifetime.restore(state.goneThrough)
+    this.partialWindows = state.partialWindows
+    for (const saved of state.windows) {
+      const window = { start: epochMs(saved.start), end: epochMs(saved.end) }
+      const live = new LiveWindow(window, this.emissionLayout)
+      live.restore(saved)
       this.windows.set(live.start, live)
     }
-    for (const start of slices) {
+    for (const start of state.slices) {
       const slice = new Slice(
         this.#assigner.sliceAt(start),
         this.accumulators,
         this.#dictionary.size,
       )
-      const passed = this.#assigner
-        .windowsOf(slice)
-        .some((window) => this.windows.get(window.start)?.passed)
+      const passed = this.#windowsOf(slice).some((window) => window.passed)
       slice.watched = this.plan.earlyAfter !== undefined || passed
       this.slices.set(slice.start, slice)
     }
-    this.missing.push(...missing)
-  }
-
-  isPartial(window: Window): boolean {
-    return this.missing.some((span) => window.start < span.to && window.end > span.from)
+    for (const span of state.missing) this.missing.mark(span)
   }
 
   #fire(window: LiveWindow, firing: Firing, panes: Pane[]): void {
     window.fill()
-    if (this.isPartial(window)) {
+    if (this.missing.overlap(window)) {
       this.partialWindows++
       if (!this.plan.emitPartial) {
         this.#panes.see(this.#slicesOf(window), window, this.seen)
@@ -217,73 +234,66 @@ export class WindowOperator {
   }
 
   #speak(window: LiveWindow, ids: Iterable<number>, firing: Firing, panes: Pane[]): void {
-    if (!this.plan.emitPartial && this.isPartial(window)) return
+    if (!this.plan.emitPartial && this.missing.overlap(window)) return
     const slices = this.#slicesOf(window)
     for (const id of ids) this.#panes.write(window, slices, id, firing, this.seen, panes)
   }
 
   #changedIn(window: LiveWindow): Set<number> {
-    const slices = this.#slicesOf(window)
-    const only = slices.length === 1 ? slices[0] : undefined
-    if (only !== undefined) return only.changed
-    return new Set(slices.flatMap((slice) => [...slice.changed]))
+    return new Set(this.#slicesOf(window).flatMap(({ changed }) => [...changed]))
   }
 
   #slicesOf(window: Window): Slice[] {
     return this.#assigner.slicesOf(window).flatMap((one) => this.slices.get(one.start) ?? [])
   }
 
-  #ordered(): LiveWindow[] {
-    return [...this.windows.values()].sort((a, b) => a.end - b.end)
+  /** Live windows made of the slice among others. */
+  #windowsOf(slice: Slice): LiveWindow[] {
+    return this.#assigner.windowsOf(slice).flatMap((one) => this.windows.get(one.start) ?? [])
+  }
+
+  /** Passed windows that have something to say. */
+  #lateWindows(): LiveWindow[] {
+    const late = new Set<LiveWindow>()
+    for (const slice of this.#changed) {
+      for (const window of this.#windowsOf(slice)) if (window.passed) late.add(window)
+    }
+    for (const window of this.windows.values()) if (window.needsFill) late.add(window)
+    return [...late]
   }
 
   #open(window: Window, watermark: number): LiveWindow {
     const known = this.windows.get(window.start)
     if (known !== undefined) return known
-    const live = new LiveWindow(window, this.#panes.emissionStride)
+    const live = new LiveWindow(window, this.emissionLayout)
     // The watermark went by while the window was silent: its first event makes a late pane.
-    if (isPassed(window, watermark)) live.pass()
+    if (this.lifetime.isPassed(window, watermark)) live.pass()
     this.windows.set(window.start, live)
     return live
   }
 
+  /** Opens the windows that the watermark goes by, whether or not they are gone by then: each gets its zeros once. */
   #openSilent(before: number, watermark: number): void {
     if (!Number.isFinite(before) || !Number.isFinite(watermark)) return
-    const from = Math.max(before, watermark - this.plan.zeroFill.expireAfter)
-    for (let end = this.#assigner.endAfter(from + 1); end - 1 <= watermark; ) {
-      for (const window of this.#assigner.windowsOf(this.#assigner.sliceAt(end - 1))) {
-        if (window.end === end && !this.#isGone(window, watermark))
-          this.#open(window, before).touch()
-      }
-      end = this.#assigner.endAfter(end)
+    const { zeroFill, window } = this.plan
+    const reach = Math.min(zeroFill.expireAfter, maxSilentWindows * window.slideMs)
+    const from = Math.max(before, watermark - reach)
+    for (const one of windowsEndingIn(this.#assigner, from + 1, watermark + 1)) {
+      this.#open(one, before).touch()
     }
-  }
-
-  #isGone(window: Window, watermark: number): boolean {
-    return window.end - 1 + this.plan.allowedLateness <= watermark
   }
 
   #drop(window: LiveWindow, watermark: number): void {
     this.windows.delete(window.start)
     this.onWindowGone(window)
-    this.#touchedFrom = Number.POSITIVE_INFINITY
-    this.#touchedTo = Number.NEGATIVE_INFINITY
+    this.#touched = undefined
     for (const slice of this.#slicesOf(window)) {
-      const last = this.#assigner.windowsOf(slice).at(-1)
-      if (last !== undefined && !this.#isGone(last, watermark)) continue
+      if (!this.lifetime.isGone(this.lifetime.lastWindowOf(slice.start), watermark)) continue
       this.slices.delete(slice.start)
+      this.#changed.delete(slice)
       this.onSliceGone(slice)
     }
-    const spent = this.missing.filter((span) => this.#isSpent(span, watermark))
-    for (const span of spent) this.missing.splice(this.missing.indexOf(span), 1)
-  }
-
-  /** Every window that overlaps the span is gone. */
-  #isSpent(span: MissingSpan, watermark: number): boolean {
-    return span.to + this.plan.window.sizeMs - 1 + this.plan.allowedLateness <= watermark
   }
 }
 
-function isPassed(window: Window, watermark: number): boolean {
-  return window.end - 1 <= watermark
-}
+const byEnd = (windows: LiveWindow[]): LiveWindow[] => windows.sort((a, b) => a.end - b.end)

@@ -20,7 +20,15 @@ export class SeriesDictionary {
     const key = seriesKey(values)
     const known = this.#ids.get(key)
     if (known !== undefined) return known
-    if (this.#tuples.length >= this.#max) return -1
+    return this.#tuples.length >= this.#max ? -1 : this.#add(key, values)
+  }
+
+  /** Puts back a tuple of the checkpoint, in the order of the ids; the bound may have been lower or higher then. */
+  restore(values: readonly string[]): void {
+    this.#add(seriesKey(values), values)
+  }
+
+  #add(key: string, values: readonly string[]): number {
     const id = this.#tuples.length
     this.#ids.set(key, id)
     this.#tuples.push(values.slice())

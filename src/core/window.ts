@@ -34,6 +34,18 @@ export function createWindowAssigner(plan: WindowPlan): WindowAssigner {
     : new OffsetAssigner(plan.sizeMs, plan.slideMs, plan.alignment.offsetMs)
 }
 
+/** Windows with `after` < end ≤ `until`, by end; both finite. */
+export function* windowsEndingIn(
+  assigner: WindowAssigner,
+  after: number,
+  until: number,
+): Iterable<Window> {
+  for (let end = assigner.endAfter(after); end <= until; end = assigner.endAfter(end)) {
+    const last = assigner.sliceAt(end - 1)
+    for (const window of assigner.windowsOf(last)) if (window.end === end) yield window
+  }
+}
+
 /** Start of the tumbling window that holds `at`; windows are aligned to the epoch plus `offset`. */
 export function windowStart(at: number, sizeMs: number, offsetMs: number): EpochMs {
   const into = (at - offsetMs) % sizeMs

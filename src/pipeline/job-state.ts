@@ -3,7 +3,7 @@ import type { StateOperation, StateStore } from '../core/state-store.ts'
 import type { EpochMs } from '../core/time.ts'
 
 /** Encoding of everything in the state; another one is refused. */
-const format = 1
+const format = 2
 const key = 'job'
 
 /** What the state is of. */

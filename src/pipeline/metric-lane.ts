@@ -186,7 +186,7 @@ export class MetricLane {
       ),
       outcome: this.plan.outcomes[code - 1] ?? OTHER_OUTCOME_NAME,
       values: rows.values.map((column) => column[row] ?? Number.NaN),
-      windowEnd: this.operator.lastWindowEnd(batch.time[event] as number),
+      windowEnd: this.operator.lifetime.lastWindowEnd(batch.time[event] as number),
       watermark: epochMs(origin.watermarkBefore(event)),
     }
   }

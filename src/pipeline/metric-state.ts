@@ -1,7 +1,8 @@
-import type { LiveWindowState } from '../aggregate/live-window.ts'
-import type { MissingSpan } from '../aggregate/window-operator.ts'
+import type { EmissionLayout } from '../aggregate/live-window.ts'
+import type { WindowOperatorState } from '../aggregate/window-operator.ts'
 import type { StateOperation, StateStore } from '../core/state-store.ts'
 import type { MetricLane, MetricTotals } from './metric-lane.ts'
+import { restoreTime, type SavedTime, saveTime } from './saved-time.ts'
 
 /*
  * Keys of one metric, all under `metric/<name>/`:
@@ -14,11 +15,14 @@ import type { MetricLane, MetricTotals } from './metric-lane.ts'
  */
 
 interface WindowsState {
-  readonly windows: readonly LiveWindowState[]
+  readonly windows: WindowOperatorState['windows']
   readonly slices: readonly number[]
-  readonly missing: readonly { readonly from: number | null; readonly to: number }[]
-  readonly totals: MetricTotals
+  readonly missing: readonly { readonly from: SavedTime; readonly to: SavedTime }[]
+  readonly goneThrough: SavedTime
   readonly partialWindows: number
+  readonly totals: MetricTotals
+  /** Of the rows under `said/`. */
+  readonly emissionLayout: EmissionLayout
 }
 
 /** After every key that starts with `prefix`. */
@@ -88,13 +92,22 @@ export class MetricState {
     return operations
   }
 
-  /** @returns false when the state knows nothing of the metric */
+  /**
+   * Puts back what the store holds; then the series that the plan declares are known too.
+   * @returns false when the state knows nothing of the metric
+   */
   restore(store: StateStore): boolean {
+    const known = this.#load(store)
+    this.#lane.operator.declareSeries()
+    return known
+  }
+
+  #load(store: StateStore): boolean {
     const { operator, dictionary } = this.#lane
     const read = (part: string) =>
       store.range(`${this.#prefix}${part}/`, prefixEnd(`${this.#prefix}${part}/`))
     for (const [, value] of read('series')) {
-      for (const tuple of JSON.parse(text(value)) as string[][]) dictionary.idOf(tuple)
+      for (const tuple of JSON.parse(text(value)) as string[][]) dictionary.restore(tuple)
     }
     this.#writtenSeries = dictionary.size
     for (const [key, value] of read('seen')) {
@@ -103,15 +116,18 @@ export class MetricState {
     const saved = store.get(`${this.#prefix}windows`)
     if (saved === undefined) return false
     const state = JSON.parse(text(saved)) as WindowsState
-    operator.restore(state.windows, state.slices, state.missing.map(fromSaved))
-    operator.partialWindows = state.partialWindows
+    operator.restore({
+      ...state,
+      missing: state.missing.map(({ from, to }) => ({
+        from: restoreTime(from),
+        to: restoreTime(to),
+      })),
+      goneThrough: restoreTime(state.goneThrough),
+    })
     Object.assign(this.#lane.totals, state.totals)
-    const strides = new Map(state.windows.map(({ start, stride }) => [start, stride]))
     for (const [key, value] of read('said')) {
       const { start, block } = parseBlockKey(key)
-      operator.windows
-        .get(start)
-        ?.loadEmissions(block, value, strides.get(start) ?? 0, operator.accumulators.outputs)
+      operator.windows.get(start)?.loadEmissions(block, value, state.emissionLayout)
     }
     for (const [key, value] of read('cells')) {
       const { start, block } = parseBlockKey(key)
@@ -125,15 +141,13 @@ export class MetricState {
 
   #windowsState(): WindowsState {
     const { operator, totals } = this.#lane
+    const { missing, goneThrough, ...state } = operator.snapshot()
     return {
-      windows: [...operator.windows.values()].map((window) => window.snapshot()),
-      slices: [...operator.slices.keys()],
-      missing: operator.missing.map(({ from, to }) => ({
-        from: Number.isFinite(from) ? from : null,
-        to,
-      })),
+      ...state,
+      missing: missing.map(({ from, to }) => ({ from: saveTime(from), to: saveTime(to) })),
+      goneThrough: saveTime(goneThrough),
       totals,
-      partialWindows: operator.partialWindows,
+      emissionLayout: operator.emissionLayout,
     }
   }
 }
@@ -157,11 +171,6 @@ export function renameMetric(store: StateStore, from: string, to: string): State
 }
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8')
-
-const fromSaved = (span: { readonly from: number | null; readonly to: number }): MissingSpan => ({
-  from: span.from ?? Number.NEGATIVE_INFINITY,
-  to: span.to,
-})
 
 function parseBlockKey(key: string): { start: number; block: number } {
   const [start, block] = key.split('/').slice(-2)

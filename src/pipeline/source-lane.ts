@@ -84,12 +84,12 @@ export class SourceLane {
   tick(now: EpochMs, caughtUpAt: (partition: number) => EpochMs | undefined): void {
     this.tracker.probe(now, caughtUpAt)
     this.#advance()
-    for (const metric of this.metrics) this.panes.push(...metric.operator.fireEarly(now))
+    for (const metric of this.metrics) this.#say(metric.operator.fireEarly(now))
   }
 
   /** Late panes of everything that changed since the last call. */
   flushLate(): void {
-    for (const metric of this.metrics) this.panes.push(...metric.operator.flushLate())
+    for (const metric of this.metrics) this.#say(metric.operator.flushLate())
   }
 
   /** The bounded source ended: every window fires. */
@@ -168,17 +168,22 @@ export class SourceLane {
     const watermark = this.tracker.combined
     if (watermark < this.#boundary || watermark === this.#advancedTo) return
     for (const metric of this.metrics) {
-      this.panes.push(...metric.operator.advance(this.#advancedTo, watermark))
+      this.#say(metric.operator.advance(this.#advancedTo, watermark))
     }
     this.#advancedTo = watermark
     this.#boundary = this.#nextBoundary()
+  }
+
+  /** Not as arguments of one `push`: a window of many series has more panes than a call takes arguments. */
+  #say(panes: readonly Pane[]): void {
+    for (const pane of panes) this.panes.push(pane)
   }
 
   #nextBoundary(): number {
     const watermark = epochMs(this.#advancedTo)
     let boundary = Number.POSITIVE_INFINITY
     for (const { operator } of this.metrics) {
-      boundary = Math.min(boundary, operator.nextBoundary(watermark))
+      boundary = Math.min(boundary, operator.lifetime.nextBoundary(watermark))
     }
     return boundary
   }

@@ -1,6 +1,7 @@
 import type { StateOperation, StateStore } from '../core/state-store.ts'
 import type { EpochMs } from '../core/time.ts'
 import type { PartitionPosition } from '../ingest/source.ts'
+import { restoreTime, type SavedTime, saveTime } from './saved-time.ts'
 import type { SourceLane } from './source-lane.ts'
 
 /** Totals of a source since the job began; part of the checkpoint. */
@@ -12,13 +13,12 @@ export interface SourceTotals {
 }
 
 interface SavedPartition extends PartitionPosition {
-  /** null: none yet; text where JSON has no number (a bounded source that ended). */
-  readonly watermark: number | null | 'ended'
+  readonly watermark: SavedTime
   readonly idle: boolean
 }
 
 interface SavedSource {
-  readonly combined: number | null | 'ended'
+  readonly combined: SavedTime
   readonly partitions: Readonly<Record<string, SavedPartition>>
   readonly totals: SourceTotals
 }
@@ -86,9 +86,3 @@ export function restoreSource(store: StateStore, source: string): RestoredSource
     },
   }
 }
-
-const saveTime = (time: number): number | null | 'ended' =>
-  Number.isFinite(time) ? time : time < 0 ? null : 'ended'
-
-const restoreTime = (saved: number | null | 'ended'): number =>
-  saved === null ? Number.NEGATIVE_INFINITY : saved === 'ended' ? Number.POSITIVE_INFINITY : saved

@@ -143,7 +143,6 @@ class PipelineRun {
       saveSource(this.#lane, positions, { records: 0, dead: {} }),
     ])
     ;[this.#lane, this.#decoder, this.#batch] = this.#build()
-    for (const state of this.#states) state.restore(this.#store)
     const restored = restoreSource(this.#store, this.#events.source)
     restored?.restoreWatermarks(this.#lane, Number, this.#now)
   }
@@ -155,6 +154,7 @@ class PipelineRun {
       return new MetricLane(plan, dictionary, this.#plan.job)
     })
     this.#states = lanes.map((lane) => new MetricState(lane))
+    for (const state of this.#states) state.restore(this.#store)
     const options = { event: this.#events, metrics: this.#metrics, dictionaries, hashKey }
     const columns = this.#metrics.map((metric) => metric.values.length)
     return [

@@ -186,7 +186,6 @@ class WindowRun {
       saveSource(this.#lane, positions, totals),
     ])
     this.#lane = this.#build()
-    for (const state of this.#states) state.restore(this.#store)
     restoreSource(this.#store, source)?.restoreWatermarks(this.#lane, Number, this.#now)
   }
 
@@ -195,6 +194,7 @@ class WindowRun {
       (plan) => new MetricLane(plan, new SeriesDictionary(plan.maxSeries), source),
     )
     this.#states = lanes.map((lane) => new MetricState(lane))
+    for (const state of this.#states) state.restore(this.#store)
     return new SourceLane(this.#events, lanes)
   }
 }

@@ -1,0 +1,57 @@
+import { type EpochMs, epochMs } from '../core/time.ts'
+import type { Window, WindowAssigner } from '../core/window.ts'
+
+/**
+ * When the windows of a metric pass and when they are gone. What was gone stays so, also when a new config lets windows live
+ * longer: their state was dropped, and counting them anew would overwrite what was said.
+ */
+export class WindowLifetime {
+  readonly #assigner: WindowAssigner
+  readonly #latenessMs: number
+  #goneThrough = Number.NEGATIVE_INFINITY
+
+  constructor(assigner: WindowAssigner, latenessMs: number) {
+    this.#assigner = assigner
+    this.#latenessMs = latenessMs
+  }
+
+  /** Windows whose last millisecond is at or before it are gone for good; part of the checkpoint. */
+  get goneThrough(): number {
+    return this.#goneThrough
+  }
+
+  /** Everything that is gone at `watermark` is gone for good. */
+  dropUntil(watermark: number): void {
+    this.restore(watermark - this.#latenessMs)
+  }
+
+  restore(goneThrough: number): void {
+    this.#goneThrough = Math.max(this.#goneThrough, goneThrough)
+  }
+
+  isPassed(window: Window, watermark: number): boolean {
+    return window.end - 1 <= watermark
+  }
+
+  isGone(window: Window, watermark: number): boolean {
+    return window.end - 1 <= Math.max(this.#goneThrough, watermark - this.#latenessMs)
+  }
+
+  /** The next watermark above `watermark` at which a window passes or is gone. */
+  nextBoundary(watermark: number): number {
+    const passes = this.#assigner.endAfter(watermark + 1) - 1
+    const goes = this.#assigner.endAfter(watermark - this.#latenessMs + 1) - 1 + this.#latenessMs
+    return Math.min(passes, goes)
+  }
+
+  /** The last window that would have held an event of time `at`. */
+  lastWindowOf(at: number): Window {
+    const slice = this.#assigner.sliceAt(at)
+    return this.#assigner.windowsOf(slice).at(-1) ?? { start: epochMs(at), end: epochMs(at) }
+  }
+
+  /** End of the last window that would have held an event of time `at`. */
+  lastWindowEnd(at: number): EpochMs {
+    return this.lastWindowOf(at).end
+  }
+}

@@ -1,0 +1,183 @@
+import type { Pane } from '../../src/core/pane.ts'
+import type { EventPlan, MetricPlan } from '../../src/core/plan.ts'
+import { createDecodedBatch, type LateEvent, resetDecodedBatch } from '../../src/core/rows.ts'
+import { SeriesDictionary } from '../../src/core/series.ts'
+import { durationMs, type EpochMs, epochMs } from '../../src/core/time.ts'
+import { MetricLane } from '../../src/pipeline/metric-lane.ts'
+import { MetricState } from '../../src/pipeline/metric-state.ts'
+import { SourceLane } from '../../src/pipeline/source-lane.ts'
+import { restoreSource, saveSource } from '../../src/pipeline/source-state.ts'
+import { MemoryStateStore } from '../../src/state/memory-state-store.ts'
+
+export const never = durationMs(Number.POSITIVE_INFINITY)
+
+/** Windows of one second, half a second of lateness, outcomes fail < success, dimension `product`, value `amount`. */
+export function metricPlan(over: Partial<MetricPlan> = {}): MetricPlan {
+  return {
+    name: 'loan',
+    source: 'orders',
+    where: undefined,
+    dimensions: [{ name: 'product', path: ['product'], missing: undefined }],
+    splitByOutcome: false,
+    outcomes: ['fail', 'success'],
+    values: [{ name: 'amount', path: ['amount'] }],
+    keep: undefined,
+    window: tumbling(1_000),
+    allowedLateness: durationMs(500),
+    accumulation: 'accumulating',
+    earlyAfter: undefined,
+    aggregates: [{ kind: 'count', name: 'count' }],
+    zeroFill: { enabled: false, expireAfter: durationMs(10_000), whenSilent: 'gap' },
+    emitPartial: false,
+    declaredSeries: [],
+    maxSeries: 1_000_000,
+    ...over,
+  }
+}
+
+export function tumbling(sizeMs: number): MetricPlan['window'] {
+  return sliding(sizeMs, sizeMs)
+}
+
+export function sliding(sizeMs: number, slideMs: number): MetricPlan['window'] {
+  return {
+    sizeMs: durationMs(sizeMs),
+    slideMs: durationMs(slideMs),
+    alignment: { kind: 'offset', offsetMs: 0 },
+  }
+}
+
+/** 100 ms of disorder, a minute to idleness. */
+export function eventPlan(over: Partial<EventPlan> = {}): EventPlan {
+  return {
+    source: 'orders',
+    time: { path: ['t'], format: 'epoch-ms' },
+    user: ['u'],
+    outcome: ['o'],
+    outcomeNames: new Map(),
+    where: undefined,
+    minEventTime: epochMs(0),
+    maxFutureSkew: never,
+    watermark: {
+      outOfOrderness: durationMs(100),
+      idleTimeout: durationMs(60_000),
+      maxDrift: never,
+    },
+    ...over,
+  }
+}
+
+/** One event; what is left out is partition 0, series `a`, user 1, outcome `fail`, value 1. */
+export interface LaneEvent {
+  readonly at: number
+  readonly partition?: number
+  readonly series?: string
+  readonly user?: number
+  /** 0: other, else 1 + index into the outcomes. */
+  readonly outcome?: number
+  readonly value?: number
+}
+
+/** The lane of one source and its state: what a pipeline does with rows, without the pipeline. */
+export class LaneRig {
+  readonly panes: Pane[] = []
+  readonly late: LateEvent[] = []
+  now: EpochMs = epochMs(0)
+  lane: SourceLane
+  readonly store = new MemoryStateStore()
+  #plans: readonly MetricPlan[]
+  readonly #partitions: number
+  #states: MetricState[] = []
+  #checkpoints = 0
+  #offset = 0
+
+  constructor(plans: readonly MetricPlan[], partitions = 1) {
+    this.#plans = plans
+    this.#partitions = partitions
+    this.lane = this.#build()
+    for (let index = 0; index < partitions; index++) this.lane.tracker.add(index, this.now)
+  }
+
+  /** Applies events one after the other, each a batch of its own. */
+  feed(...events: readonly LaneEvent[]): void {
+    for (const event of events) this.feedBatch([event])
+  }
+
+  /** Applies events of one partition as one batch. */
+  feedBatch(events: readonly LaneEvent[]): void {
+    const partition = events[0]?.partition ?? 0
+    const columns = this.#plans.map((plan) => plan.values.length)
+    const batch = createDecodedBatch(Math.max(1, events.length), columns)
+    resetDecodedBatch(batch, partition)
+    for (const { at, series = 'a', user = 1, outcome = 1, value = 1 } of events) {
+      const index = batch.length++
+      batch.time[index] = at
+      batch.offset[index] = this.#offset++
+      batch.maxTime = Math.max(batch.maxTime, at)
+      for (const [metric, rows] of batch.metrics.entries()) {
+        const id = this.lane.metrics[metric]?.dictionary.idOf([series]) ?? -1
+        rows.length = batch.length
+        rows.event[index] = index
+        rows.series[index] = id
+        rows.keyHigh[index] = Math.imul(user, 0x9e3779b1) >>> 0
+        rows.keyLow[index] = id + 1
+        rows.outcome[index] = outcome
+        for (const column of rows.values) column[index] = value
+      }
+    }
+    this.lane.apply(batch, `orders-${partition}`, this.now)
+  }
+
+  /** Speaks of late changes, and takes what was said. */
+  collect(): void {
+    this.lane.flushLate()
+    for (const pane of this.lane.takePanes()) this.panes.push(pane)
+    for (const event of this.lane.takeLate()) this.late.push(event)
+  }
+
+  async checkpoint(): Promise<void> {
+    this.collect()
+    this.#checkpoints++
+    const partitions = Array.from({ length: this.#partitions }, (_, index) => ({
+      index,
+      name: String(index),
+      position: { offset: this.#offset, identity: '' },
+    }))
+    await this.store.commit([
+      ...this.#states.flatMap((state) => state.takeChanges(this.#checkpoints)),
+      saveSource(this.lane, partitions, { records: 0, dead: {} }),
+    ])
+  }
+
+  /** Starts again from the last checkpoint, perhaps under another config. */
+  restart(plans: readonly MetricPlan[] = this.#plans): void {
+    this.#plans = plans
+    this.lane = this.#build()
+    restoreSource(this.store, 'orders')?.restoreWatermarks(this.lane, Number, this.now)
+  }
+
+  end(): void {
+    this.lane.end()
+    this.collect()
+  }
+
+  /** Values of the last pane of each series and window, as `series@start`. */
+  final(): Map<string, Readonly<Record<string, number>>> {
+    const last = new Map<string, Readonly<Record<string, number>>>()
+    for (const { tags, windowStart, values } of this.panes) {
+      const outcome = tags.outcome === undefined ? '' : `/${tags.outcome}`
+      last.set(`${tags.product}${outcome}@${windowStart}`, values)
+    }
+    return last
+  }
+
+  #build(): SourceLane {
+    const lanes = this.#plans.map(
+      (plan) => new MetricLane(plan, new SeriesDictionary(plan.maxSeries), 'job'),
+    )
+    this.#states = lanes.map((lane) => new MetricState(lane))
+    const lane = new SourceLane(eventPlan(), lanes)
+    for (const state of this.#states) state.restore(this.store)
+    return lane
+  }
+}
