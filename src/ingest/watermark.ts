@@ -120,7 +120,10 @@ export class WatermarkTracker {
     return { watermark: progress.watermark, idle: progress.idle }
   }
 
-  /** Puts back what `snapshot` and `combined` gave. The silence of a partition is counted from `now` on. */
+  /**
+   * Puts back what `snapshot` and `combined` gave. Silence is counted from `now` on; a partition that was idle needs no more
+   * of it, but a new proof: while nothing was fetched a backlog may have grown.
+   */
   restore(
     combined: number,
     partitions: Iterable<readonly [partition: number, saved: PartitionWatermark]>,
@@ -128,9 +131,10 @@ export class WatermarkTracker {
   ): void {
     this.#combined = combined
     for (const [partition, saved] of partitions) {
-      this.#partitions.set(partition, { ...saved, activeAt: now })
+      const { watermark, idle } = saved
+      this.#partitions.set(partition, { watermark, idle: false, activeAt: idle ? MIN_TIME : now })
     }
-    this.#idle = [...this.#partitions.values()].every((progress) => progress.idle)
+    this.#idle = this.#partitions.size === 0
   }
 
   #progress(partition: number): PartitionProgress {

@@ -145,6 +145,8 @@ class PipelineRun {
     ;[this.#lane, this.#decoder, this.#batch] = this.#build()
     const restored = restoreSource(this.#store, this.#events.source)
     restored?.restoreWatermarks(this.#lane, Number, this.#now)
+    // What was idle is so again by the first fetch; in a spec that is at once.
+    this.#lane.tick(this.#now, () => this.#now)
   }
 
   #build(): [SourceLane, Decoder, DecodedBatch] {

@@ -187,6 +187,8 @@ class WindowRun {
     ])
     this.#lane = this.#build()
     restoreSource(this.#store, source)?.restoreWatermarks(this.#lane, Number, this.#now)
+    // What was idle is so again by the first fetch; in a spec that is at once.
+    this.#lane.tick(this.#now, () => this.#now)
   }
 
   #build(): SourceLane {
