@@ -18,11 +18,13 @@ import {
   figuresOf,
   lendingConfig,
   lendingJobMapping,
+  sidePositions,
   untilCommitted,
   whileOpen,
 } from './lending-job.ts'
 import { produceEvents } from './make-events.ts'
 import { readOpentsdb } from './read-opentsdb.ts'
+import { readTopic } from './records.ts'
 
 const hourMs = 3_600_000
 const outageMs = 60_000
@@ -139,6 +141,80 @@ test('a broker that restarts and an OpenTSDB that is away for a minute: nothing 
   t.diagnostic(
     `${expected.records} events = ${expected.counted} counted + ${late} late + ${expected.garbage.size} dead, ` +
       `${expected.records - produced - late} of them sent twice by the producer; ${points} points equal`,
+  )
+})
+
+test('checkpoints that a frozen broker holds up make the job start again by itself: nothing is missing, nothing doubled', async (t) => {
+  const { bootstrap } = kafka
+  const frozen = { topic: 'frozen', prefix: 'frozen.', group: 'warden-frozen', dead: 'frozen-dead' }
+  await kafka.createTopic(frozen.topic, spec.partitions)
+  await kafka.createTopic(frozen.dead, 1)
+  const config = lendingConfig({
+    bootstrap,
+    topic: frozen.topic,
+    group: frozen.group,
+    sinks: { tsdb: { type: 'opentsdb', url: opentsdb.url, prefix: frozen.prefix } },
+  })
+  const home = new WardenHome({
+    ...config,
+    deadLetters: { type: 'kafka', brokers: [bootstrap], topic: frozen.dead },
+    checkpoint: { interval: '500ms', minPause: '100ms', timeout: '1s', toleratedFailures: 1 },
+  })
+  const over = new AbortController()
+  const feeding = produceEvents(whileOpen(eventStream(spec), over.signal), {
+    bootstrap,
+    topic: frozen.topic,
+    perSecond,
+  })
+  const warden = home.run()
+  t.after(async () => {
+    over.abort()
+    kafka.thaw()
+    await warden.kill()
+    await feeding.catch(() => {})
+    home.remove()
+  })
+  await untilWritten(warden, 1)
+
+  // A checkpoint waits for the broker when there are dead letters in it: nearly always.
+  const lines = (text: string) => warden.lines.filter(({ msg }) => msg.includes(text)).length
+  const gaveUp = () => lines('too many checkpoints failed') > 0
+  const attempts = 5
+  for (let attempt = 1; !gaveUp(); attempt++) {
+    assert.ok(attempt <= attempts, 'no checkpoint waited for the frozen broker')
+    await untilWritten(warden, 1)
+    kafka.freeze()
+    await until('the checkpoints are given up', gaveUp, 8_000).catch(() => {})
+    kafka.thaw()
+  }
+  await warden.until('the job starts again', ({ msg }) => msg.includes('starts again'))
+  await untilWritten(warden, 2)
+
+  over.abort()
+  const { topic, group } = frozen
+  const produced =
+    (await feeding) + (await produceEvents(closingEvents(spec, hourMs), { bootstrap, topic }))
+  await untilCommitted(kafka.address, topic, group)
+  const expected = await countTopic(bootstrap, topic, lendingJobMapping)
+  await figuresOf(warden, expected.records)
+  await warden.stop()
+  const points = assertSamePoints(
+    await readOpentsdb(opentsdb.url, frozen.prefix),
+    expectedPoints(expected, frozen.prefix),
+  )
+  assert.deepEqual(sidePositions(home, 'late-events').positions, [])
+  // A topic takes a dead letter at least once.
+  const dead = new Set<string>()
+  let letters = 0
+  await readTopic(bootstrap, frozen.dead, ({ value }) => {
+    letters++
+    const { partition, offset } = JSON.parse(String(value))
+    dead.add(`${partition.slice(partition.lastIndexOf('-') + 1)}-${offset}`)
+  })
+  assert.deepEqual([...dead].sort(), [...expected.garbage.keys()].sort())
+  t.diagnostic(
+    `${lines('starts again')} restarts; ${expected.records} events, ${expected.records - produced} of them sent twice by the producer; ` +
+      `${points} points equal; ${letters} dead letters of ${dead.size} records`,
   )
 })
 
