@@ -5,7 +5,7 @@ import { HoldingProxy } from '../support/holding-proxy.ts'
 import type { KafkaCluster } from '../support/kafka-cluster.ts'
 import { type Shared, sharedKafka, sharedOpentsdb } from '../support/shared-services.ts'
 import { WardenHome, type WardenProcess } from '../support/warden-process.ts'
-import { countTopic } from './brute-force.ts'
+import { BruteForce } from './brute-force.ts'
 import { assertEveryRecordOnce, assertSamePoints, expectedPoints } from './compare-points.ts'
 import {
   closingEvents,
@@ -24,6 +24,7 @@ import {
 } from './lending-job.ts'
 import { produceEvents } from './make-events.ts'
 import { readOpentsdb } from './read-opentsdb.ts'
+import { readTopic } from './records.ts'
 
 const hourMs = 3_600_000
 const lateCount = 500
@@ -61,15 +62,16 @@ test('killed with kill -9 again and again, in every phase: nothing is missing, n
   const topic = `kills-${id}`
   const { address, bootstrap } = kafka.service
   await kafka.service.createTopic(topic, spec.partitions)
-  const job = (name: string, checkpointInterval: string): Job => {
+  const job = (name: string, checkpointInterval: string, keep: 'best' | 'last'): Job => {
     const prefix = `${name}.${id}.`
     const sinks = { tsdb: { type: 'opentsdb', url: proxy.url, prefix } }
     const group = `${name}-${id}`
-    const config = lendingConfig({ bootstrap, topic, group, checkpointInterval, sinks })
-    return { home: new WardenHome(config), prefix, group, complaints: [] }
+    const config = lendingConfig({ bootstrap, topic, group, checkpointInterval, keep, sinks })
+    const bruteForce = new BruteForce({ ...lendingJobMapping, keep })
+    return { home: new WardenHome(config), prefix, group, bruteForce, complaints: [] }
   }
-  const live = job('kills', '1s')
-  const backlog = job('backlog', '200ms')
+  const live = job('kills', '1s', 'best')
+  const backlog = job('backlog', '200ms', 'last')
   const over = new AbortController()
   const feeding = produceEvents(whileOpen(eventStream(spec), over.signal), {
     bootstrap,
@@ -103,10 +105,13 @@ test('killed with kill -9 again and again, in every phase: nothing is missing, n
     await end(one, warden)
   }
   const late = await produceEvents(lateEvents(spec, lateCount), { bootstrap, topic })
-  const expected = await countTopic(bootstrap, topic, lendingJobMapping)
-  assert.equal(expected.records, produced + late)
-  assert.equal(expected.late.size, lateCount)
+  await readTopic(bootstrap, topic, (record) => {
+    for (const { bruteForce } of [live, backlog]) bruteForce.add(record)
+  })
   for (const one of [live, backlog]) {
+    const expected = one.bruteForce.expected()
+    assert.equal(expected.records, produced + late)
+    assert.equal(expected.late.size, lateCount)
     const warden = run(one)
     await untilCommitted(address, topic, one.group)
     const figures = await figuresOf(warden, produced + late)
@@ -117,11 +122,13 @@ test('killed with kill -9 again and again, in every phase: nothing is missing, n
       expectedPoints(expected, one.prefix),
     )
     assertEveryRecordOnce(one.home, figures, expected)
-    t.diagnostic(`${one.prefix}: ${points} points equal`)
+    const { records, counted, garbage } = expected
+    t.diagnostic(
+      `${one.prefix}: ${points} points equal; ${records} events = ${counted} counted + ${late} late + ${garbage.size} dead`,
+    )
   }
   t.diagnostic(
-    `${inBacklog + [...kills.values()].reduce((sum, n) => sum + n)} kills (${summary(kills)}, in a backlog: ${inBacklog}); ` +
-      `${expected.records} events = ${expected.counted} counted + ${late} late + ${expected.garbage.size} dead`,
+    `${inBacklog + [...kills.values()].reduce((sum, n) => sum + n)} kills (${summary(kills)}, in a backlog: ${inBacklog})`,
   )
 })
 
@@ -129,6 +136,7 @@ interface Job {
   readonly home: WardenHome
   readonly prefix: string
   readonly group: string
+  readonly bruteForce: BruteForce
   /** Warnings and errors of all lives. */
   readonly complaints: string[]
 }

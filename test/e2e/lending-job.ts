@@ -11,6 +11,8 @@ export interface LendingJob {
   readonly sinks: Readonly<Record<string, object>>
   readonly group?: string
   readonly checkpointInterval?: string
+  /** Which event of a user counts in an hour; `best` by default. */
+  readonly keep?: 'first' | 'last' | 'best'
 }
 
 /** Deduplicated success rate per hour, business line and product, from the beginning of the topic. */
@@ -42,7 +44,7 @@ export function lendingConfig(job: LendingJob) {
         allowedLateness: '10m',
         dimensions: ['bizLine', 'product'],
         outcomes: ['fail', 'success'],
-        dedup: { keep: 'best' },
+        dedup: { keep: job.keep ?? 'best' },
         aggregates: ['count', 'events', 'users', { rate: { success: ['success'] } }],
       },
     },
