@@ -28,6 +28,8 @@ export function createPinoLogger(options: PinoLoggerOptions): Logger {
         base: null,
         timestamp: stdTimeFunctions.isoTime,
         formatters: { level: (level) => ({ level }) },
+        // Errors are made plain by `cleanError`; pino's own serializer would take that apart again.
+        serializers: { err: (error) => error },
       },
       text ? { write: (line: string) => output.write(toText(line)) } : output,
     ),

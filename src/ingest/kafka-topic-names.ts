@@ -13,7 +13,8 @@ export function missingTopics(
   const more = near.length > shownNames ? `, and ${near.length - shownNames} more` : ''
   const there = near.length === 0 ? 'this user sees no topic' : `there are: ${shown}${more}`
   const what = missing.length === 1 ? `topic ${first} does` : `topics ${missing.join(', ')} do`
-  return new WardenError('source_missing', `${what} not exist; ${there}`)
+  const cure = 'create it, or correct `topics` in the config'
+  return new WardenError('source_missing', `${what} not exist; ${there}; ${cure}`)
 }
 
 /** Levenshtein distance. */
