@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { after, before, test } from 'node:test'
+import { after, before, describe, type TestContext, test } from 'node:test'
 import { HoldingProxy } from '../support/holding-proxy.ts'
 import type { KafkaCluster } from '../support/kafka-cluster.ts'
 import { type Shared, sharedKafka, sharedOpentsdb } from '../support/shared-services.ts'
@@ -15,6 +15,7 @@ import {
   lateEvents,
 } from './event-stream.ts'
 import { killIn, type Phase, phases } from './kill-phases.ts'
+import { lateLanding } from './late-landing.ts'
 import {
   figuresOf,
   lendingConfig,
@@ -57,7 +58,14 @@ after(async () => {
   await opentsdb?.release()
 })
 
-test('killed with kill -9 again and again, in every phase: nothing is missing, nothing doubled', async (t) => {
+// One of them mostly waits.
+describe('killed with kill -9', { concurrency: 2 }, () => {
+  test('again and again, in every phase: nothing is missing, nothing doubled', everyPhase)
+  test('in a POST that lands after newer ones: the newest value stands in the end', (t) =>
+    lateLanding(t, kafka.service, opentsdb.service.url))
+})
+
+async function everyPhase(t: TestContext): Promise<void> {
   const id = randomBytes(3).toString('hex')
   const topic = `kills-${id}`
   const { address, bootstrap } = kafka.service
@@ -130,7 +138,7 @@ test('killed with kill -9 again and again, in every phase: nothing is missing, n
   t.diagnostic(
     `${inBacklog + [...kills.values()].reduce((sum, n) => sum + n)} kills (${summary(kills)}, in a backlog: ${inBacklog})`,
   )
-})
+}
 
 interface Job {
   readonly home: WardenHome

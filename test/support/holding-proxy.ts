@@ -18,7 +18,12 @@ export interface Held {
   readonly path: string
 }
 
-/** Stands between Warden and a TSD, and keeps puts back on demand. A request whose sender has gone is dropped. */
+export interface HoldingProxyOptions {
+  /** A request that is kept goes on when it is released, also when its sender has gone meanwhile; default: it is dropped. */
+  readonly forwardsOfGone?: boolean
+}
+
+/** Stands between Warden and a TSD, and keeps puts back on demand. */
 export class HoldingProxy {
   /** What happens to the next put. */
   hold: Hold = 'none'
@@ -28,12 +33,14 @@ export class HoldingProxy {
   inFlight = 0
   readonly url: string
   readonly #target: string
+  readonly #options: HoldingProxyOptions
   readonly #server: Server
   readonly #listeners = new Set<(held: Held) => void>()
   #releases: (() => void)[] = []
 
-  private constructor(target: string, server: Server, port: number) {
+  private constructor(target: string, server: Server, port: number, options: HoldingProxyOptions) {
     this.#target = target
+    this.#options = options
     this.#server = server
     this.url = `http://127.0.0.1:${port}`
     server.on('request', (incoming, answer) => {
@@ -41,11 +48,11 @@ export class HoldingProxy {
     })
   }
 
-  static async start(target: string): Promise<HoldingProxy> {
+  static async start(target: string, options: HoldingProxyOptions = {}): Promise<HoldingProxy> {
     const server = createServer()
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
-    return new HoldingProxy(target, server, (server.address() as AddressInfo).port)
+    return new HoldingProxy(target, server, (server.address() as AddressInfo).port, options)
   }
 
   /** Calls back for each put that is kept from now on; the returned function ends that. */
@@ -104,12 +111,12 @@ export class HoldingProxy {
     answer.end(text)
   }
 
-  /** Waits; false when the sender has gone meanwhile. */
+  /** Waits; false when the request is to be dropped. */
   async #keep(hold: Hold, incoming: IncomingMessage, answer: ServerResponse): Promise<boolean> {
     if (answer.destroyed) return false
     const kept = new Promise<boolean>((resolve) => {
       this.#releases.push(() => resolve(true))
-      answer.once('close', () => resolve(false))
+      if (this.#options.forwardsOfGone !== true) answer.once('close', () => resolve(false))
     })
     for (const listener of [...this.#listeners]) listener({ hold, path: incoming.url ?? '' })
     return await kept
