@@ -88,7 +88,7 @@ export class Checkpointer {
   isDue(now: EpochMs): boolean {
     if (this.#running !== undefined) return false
     const since = now - this.#endedAt
-    if (this.#failedInARow > 0) return since >= this.#policy.minPauseMs
+    if (this.#failedInARow > 0) return since >= this.#retryPauseMs
     if (this.#urgent) return since >= urgentPauseMs
     return since >= Math.max(this.#policy.minPauseMs, this.#policy.intervalMs)
   }
@@ -103,6 +103,17 @@ export class Checkpointer {
       this.#running = undefined
       this.#endedAt = this.#telemetry.clock.now()
     })
+  }
+
+  /** A checkpoint of its own after the one under way, tried again until it is durable. @throws the error that stops the pipeline, when too many failed. */
+  async complete(collect: (number: number) => CheckpointContent): Promise<void> {
+    await this.settled()
+    for (;;) {
+      this.start(collect)
+      await this.settled()
+      if (this.#failedInARow === 0) return
+      await this.#telemetry.clock.sleep(this.#retryPauseMs)
+    }
   }
 
   /** Resolves when no checkpoint is under way. @throws the error that stops the pipeline, when too many failed. */
@@ -120,6 +131,10 @@ export class Checkpointer {
   /** @throws the error that stops the pipeline, when too many failed. */
   check(): void {
     if (this.#fatal !== undefined) throw this.#fatal
+  }
+
+  get #retryPauseMs(): number {
+    return Math.max(this.#policy.minPauseMs, urgentPauseMs)
   }
 
   async #see(content: CheckpointContent, begun: EpochMs): Promise<void> {
@@ -151,7 +166,12 @@ export class Checkpointer {
       }
       this.#failedInARow = 0
       this.#telemetry.logger.debug({ checkpoint: this.#number }, 'checkpoint durable')
-      content.committed()
+      try {
+        content.committed()
+      } catch (cause) {
+        // It is durable all the same; the pipeline goes on from there when it is built anew.
+        this.#fatal = asWardenError(cause)
+      }
       return
     }
   }

@@ -5,6 +5,7 @@ import type { Decoder } from '../ingest/decoder.ts'
 import type { SideOutput } from '../ingest/side-output.ts'
 import type { PartitionPosition, PartitionStatus, Source, SourceBatch } from '../ingest/source.ts'
 import type { MetricState } from './metric-state.ts'
+import { RecentRecords } from './recent-records.ts'
 import type { SourceLane } from './source-lane.ts'
 import type { PartitionToSave, RestoredSource, SourceTotals } from './source-state.ts'
 
@@ -17,6 +18,7 @@ export class PipelineInput {
   readonly states: readonly MetricState[]
   readonly decoder: Decoder
   readonly totals: SourceTotals
+  readonly recent = new RecentRecords()
   /** Largest record timestamp seen; 0 when the source gives none. */
   lastRecordTimestamp = 0
   ended = false
@@ -72,6 +74,7 @@ export class PipelineInput {
     this.#decode(taken, status.name, now)
     this.#setAside(status.name)
     this.totals.records += this.#batch.records
+    this.recent.add(this.#batch)
     this.lastRecordTimestamp = Math.max(this.lastRecordTimestamp, this.#batch.lastRecordTimestamp)
     this.lane.apply(this.#batch, status.name, now)
     return true
@@ -106,8 +109,8 @@ export class PipelineInput {
       const status = statuses[index]
       if (status === undefined) break
       this.#known.push(status)
-      if (this.#restored?.positions.has(status.name)) continue
       this.lane.tracker.add(index, now)
+      if (this.#restored?.positions.has(status.name)) continue
       this.#markMissing(Number.NEGATIVE_INFINITY, status.readFrom)
     }
     for (const { name, lost } of statuses) {
@@ -154,10 +157,10 @@ export class PipelineInput {
       newest = Math.max(newest, this.lane.tracker.watermarkOf(index))
     }
     if (!Number.isFinite(newest)) return
-    const joined = newest + this.lane.plan.watermark.outOfOrderness + 1
+    const newestEvent = newest + this.lane.plan.watermark.outOfOrderness + 1
     for (const metric of this.lane.metrics) {
       if (!this.#newMetrics.has(metric.plan.name)) continue
-      metric.operator.markMissing(Number.NEGATIVE_INFINITY, joined)
+      metric.operator.markMissing(Number.NEGATIVE_INFINITY, newestEvent + 1)
     }
   }
 

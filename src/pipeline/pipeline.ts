@@ -57,7 +57,6 @@ export class Pipeline {
   readonly #clock: Clock
   readonly #metrics: PipelineMetrics
   #opened = false
-  #panes: Pane[] = []
   #tickedAt: EpochMs | undefined
   #lateSince: EpochMs | undefined
   #blockedSince: EpochMs | undefined
@@ -66,6 +65,11 @@ export class Pipeline {
     this.#parts = parts
     this.#clock = parts.telemetry.clock
     this.#metrics = parts.metrics
+  }
+
+  /** The sources have said where they stand. */
+  get opened(): boolean {
+    return this.#opened
   }
 
   /**
@@ -80,7 +84,7 @@ export class Pipeline {
       const now = this.#clock.now()
       checkpointer.check()
       const worked = !this.#isBlocked(now) && this.#step(now)
-      if (this.#tickedAt === undefined || now - this.#tickedAt >= tickMs) this.#tick(now)
+      if (this.#isTickDue(now, worked)) this.#tick(now)
       if (this.#isCheckpointDue(now)) checkpointer.start((number) => this.#collect(number))
       if (stop.aborted || inputs.every((input) => input.ended)) break
       if (worked) await this.#parts.yieldToIo()
@@ -88,6 +92,12 @@ export class Pipeline {
     }
     await this.checkpoint()
     return stop.aborted ? 'stopped' : 'ended'
+  }
+
+  /** A source that has ended is never waited for: it would say at once that there is something, again and again. */
+  #isTickDue(now: EpochMs, worked: boolean): boolean {
+    if (this.#tickedAt === undefined || now - this.#tickedAt >= tickMs) return true
+    return !worked && this.#parts.inputs.some((input) => !input.ended && input.source.ended())
   }
 
   /** Opens every source; false when told to stop before that was done: then there is nothing to commit. */
@@ -109,6 +119,7 @@ export class Pipeline {
     for (const input of this.#parts.inputs) {
       if (!input.ended && input.step(now)) worked = true
       if (input.lane.panes.length > 0) this.#parts.checkpointer.request()
+      this.#setAsideLate(input)
     }
     if (worked) this.#judgeDeadLetters()
     return worked
@@ -179,50 +190,54 @@ export class Pipeline {
     }
   }
 
+  /** At once, so that they count against the bound of what waits for its file. */
+  #setAsideLate({ lane, source }: PipelineInput): void {
+    if (lane.late.length === 0) return
+    for (const event of lane.takeLate()) {
+      this.#parts.lateEvents.append(lateRecord(source.name, event))
+    }
+  }
+
   #judgeDeadLetters(): void {
     const { maxDeadLetterRate } = this.#parts
     if (maxDeadLetterRate === undefined) return
-    for (const { source, totals } of this.#parts.inputs) {
-      const dead = Object.values(totals.dead).reduce((sum, count) => sum + count, 0)
-      if (totals.records < minJudgedRecords || dead <= totals.records * maxDeadLetterRate) continue
+    for (const { source, recent } of this.#parts.inputs) {
+      const { records, dead } = recent
+      if (records < minJudgedRecords || dead <= records * maxDeadLetterRate) continue
       throw new WardenError(
         'too_many_dead_letters',
-        `${dead} of ${totals.records} records of ${source.name} are dead letters, more than deadLetters.maxRate allows; see their reasons in the dead-letter output`,
+        `${Math.round(dead)} of the last ${Math.round(records)} records of ${source.name} are dead letters, more than deadLetters.maxRate allows; see their reasons in the dead-letter output`,
       )
     }
   }
 
   /** Everything at this instant, for one checkpoint. */
   #collect(number: number): CheckpointContent {
-    const { inputs, outbox, deadLetters, lateEvents, points } = this.#parts
+    const { inputs, outbox, points } = this.#parts
     const now = this.#clock.now()
-    const operations: StateOperation[] = []
-    for (const { lane, states, source, totals, ...input } of inputs.map(viewOf)) {
+    const operations: StateOperation[][] = []
+    let panes: readonly Pane[] = []
+    for (const input of inputs) {
+      const { lane, states, totals } = input
       lane.flushLate()
-      this.#panes.push(...lane.takePanes())
-      for (const event of lane.takeLate()) lateEvents.append(lateRecord(source.name, event))
-      for (const state of states) operations.push(...state.takeChanges(number))
-      operations.push(saveSource(lane, input.positions, totals))
+      panes = panes.concat(lane.takePanes())
+      this.#setAsideLate(input)
+      for (const state of states) operations.push(state.takeChanges(number))
+      operations.push([saveSource(lane, input.positions(), totals)])
     }
     this.#lateSince = undefined
-    const panes = this.#panes
-    this.#panes = []
     operations.push(
-      ...outbox.append(
+      outbox.append(
         panes.flatMap((pane) => pointsOf(pane, points)),
         now,
       ),
     )
-    operations.push(...outbox.cursorOperations())
+    operations.push(outbox.cursorOperations())
     const end = outbox.end
-    const marks = Promise.all([deadLetters.flush(), lateEvents.flush()]).then(([dead, late]) => [
-      { kind: 'put', key: sideOutputKeys.dead, value: Buffer.from(dead) } as const,
-      { kind: 'put', key: sideOutputKeys.late, value: Buffer.from(late) } as const,
-    ])
     const positions = inputs.map((input) => input.positionsByName())
     return {
-      operations,
-      marks,
+      operations: operations.flat(),
+      marks: this.#flushSideOutputs(),
       committed: () => {
         if (panes.length > 0) {
           this.#parts.telemetry.logger.debug({ panes: panes.length }, 'panes committed')
@@ -244,14 +259,17 @@ export class Pipeline {
   async checkpoint(): Promise<void> {
     // Before the sources said where they stand there is nothing that may replace the last checkpoint.
     if (!this.#opened) return
-    const { checkpointer } = this.#parts
-    await checkpointer.settled()
-    checkpointer.start((number) => this.#collect(number))
-    await checkpointer.settled()
+    await this.#parts.checkpointer.complete((number) => this.#collect(number))
   }
-}
 
-function viewOf(input: PipelineInput) {
-  const { lane, states, source, totals } = input
-  return { lane, states, source, totals, positions: input.positions() }
+  /** Resolves when neither output writes any more, also when one failed: what comes later belongs to the next checkpoint. */
+  async #flushSideOutputs(): Promise<StateOperation[]> {
+    const { deadLetters, lateEvents } = this.#parts
+    const flushed = await Promise.allSettled([deadLetters.flush(), lateEvents.flush()])
+    return flushed.map((mark, index) => {
+      if (mark.status === 'rejected') throw mark.reason
+      const key = index === 0 ? sideOutputKeys.dead : sideOutputKeys.late
+      return { kind: 'put', key, value: Buffer.from(mark.value) }
+    })
+  }
 }

@@ -79,9 +79,12 @@ export const sink = either([opentsdb, embedded, file], 'Where points go; `type` 
 
 const maxRate = {
   maxRate: optional(
-    percentage('Share of dead letters among the records at which Warden stops. Left out: never.', {
-      examples: ['5%'],
-    }),
+    percentage(
+      'Share of dead letters among the latest 100,000 records (at least 1,000) at which Warden stops. Left out: never.',
+      {
+        examples: ['5%'],
+      },
+    ),
   ),
 }
 

@@ -1,0 +1,216 @@
+import type { Pane } from '../../src/core/pane.ts'
+import type { EventPlan, MetricPlan } from '../../src/core/plan.ts'
+import { SeriesDictionary } from '../../src/core/series.ts'
+import { durationMs } from '../../src/core/time.ts'
+import { createDecoder } from '../../src/ingest/create-decoder.ts'
+import type { SideRecord } from '../../src/ingest/side-output.ts'
+import { Checkpointer, type CheckpointPolicy } from '../../src/pipeline/checkpointer.ts'
+import { MetricLane } from '../../src/pipeline/metric-lane.ts'
+import { MetricState } from '../../src/pipeline/metric-state.ts'
+import { Pipeline, sideOutputKeys } from '../../src/pipeline/pipeline.ts'
+import { PipelineInput } from '../../src/pipeline/pipeline-input.ts'
+import { PipelineMetrics } from '../../src/pipeline/pipeline-metrics.ts'
+import { SourceLane } from '../../src/pipeline/source-lane.ts'
+import { restoreSource } from '../../src/pipeline/source-state.ts'
+import { Outbox } from '../../src/sink/outbox.ts'
+import type { DataPoint } from '../../src/sink/sink.ts'
+import { BreakableStore } from './breakable-store.ts'
+import { eventPlan, metricPlan } from './lane-rig.ts'
+import { MemorySideOutput } from './memory-side-output.ts'
+import { RecordingLogger } from './recording-logger.ts'
+import { RecordingMetrics } from './recording-metrics.ts'
+import { type ScriptedLog, ScriptedSource } from './scripted-source.ts'
+import { settle, VirtualClock } from './virtual-clock.ts'
+
+export interface RigOptions {
+  readonly metrics?: readonly MetricPlan[]
+  readonly event?: Partial<EventPlan>
+  readonly checkpoint?: Partial<CheckpointPolicy>
+  readonly maxDeadLetterRate?: number
+  readonly outboxBytes?: number
+}
+
+/** Everything that outlives a pipeline: the log it reads, its state, its side outputs, and who reads the outbox. */
+export class PipelineRig {
+  readonly clock = new VirtualClock()
+  readonly logger = new RecordingLogger()
+  readonly metrics = new RecordingMetrics()
+  readonly store = new BreakableStore()
+  readonly dead: SideRecord[] = []
+  readonly late: SideRecord[] = []
+  readonly points: DataPoint[] = []
+  readonly #pipelineMetrics = new PipelineMetrics(this.metrics)
+  readonly #log: ScriptedLog
+
+  constructor(log: ScriptedLog) {
+    this.#log = log
+  }
+
+  /** A pipeline restored from the last checkpoint. */
+  async build(options: RigOptions = {}): Promise<BuiltRig> {
+    const { clock, logger, metrics, store } = this
+    const telemetry = { clock, logger, metrics }
+    const plans = options.metrics ?? [metricPlan()]
+    const event = eventPlan(options.event)
+    const dictionaries = plans.map((plan) => new SeriesDictionary(plan.maxSeries))
+    const lanes = plans.map(
+      (plan, index) => new MetricLane(plan, dictionaries[index] ?? new SeriesDictionary(0), 'job'),
+    )
+    const states = lanes.map((lane) => new MetricState(lane))
+    const known = states.map((state) => state.restore(store))
+    const source = new ScriptedSource(this.#log)
+    const deadLetters = new MemorySideOutput(this.dead)
+    const lateEvents = new MemorySideOutput(this.late)
+    await deadLetters.restore(this.#text(sideOutputKeys.dead))
+    await lateEvents.restore(this.#text(sideOutputKeys.late))
+    const input = new PipelineInput({
+      source,
+      lane: new SourceLane(event, lanes),
+      states,
+      decoder: createDecoder('json-walk', {
+        event,
+        metrics: plans,
+        dictionaries,
+        hashKey: new Uint8Array(16),
+      }),
+      deadLetters,
+      restored: restoreSource(store, 'orders'),
+      newMetrics: new Set(plans.flatMap(({ name }, index) => (known[index] ? [] : [name]))),
+    })
+    const outbox = new Outbox(store, {
+      sinks: ['sink'],
+      maxBytes: options.outboxBytes ?? 2 ** 20,
+    })
+    const checkpointer = new Checkpointer(
+      store,
+      {
+        intervalMs: durationMs(10_000),
+        timeoutMs: durationMs(60_000),
+        minPauseMs: durationMs(500),
+        toleratedFailures: 3,
+        ...options.checkpoint,
+      },
+      telemetry,
+    )
+    const panes: Pane[] = []
+    const pipeline = new Pipeline({
+      inputs: [input],
+      store,
+      checkpointer,
+      outbox,
+      points: { prefix: '', timestamp: 'start', job: 'job', incarnation: 1 },
+      deadLetters,
+      lateEvents,
+      maxDeadLetterRate: options.maxDeadLetterRate,
+      telemetry,
+      metrics: this.#pipelineMetrics,
+      yieldToIo: settle,
+      onPanes: (committed) => panes.push(...committed),
+    })
+    return new BuiltRig(this, {
+      pipeline,
+      source,
+      input,
+      checkpointer,
+      outbox,
+      panes,
+      deadLetters,
+      lateEvents,
+    })
+  }
+
+  /** Value per metric, series and window as the store of a sink would hold it. */
+  stored(): Map<string, number> {
+    return new Map(
+      this.points.map(({ metric, tags, timestamp, value }) => [
+        `${metric} ${tags.product} ${timestamp}`,
+        value,
+      ]),
+    )
+  }
+
+  #text(key: string): string | undefined {
+    const bytes = this.store.get(key)
+    return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8')
+  }
+}
+
+interface BuiltParts {
+  readonly pipeline: Pipeline
+  readonly source: ScriptedSource
+  readonly input: PipelineInput
+  readonly checkpointer: Checkpointer
+  readonly outbox: Outbox
+  readonly panes: readonly Pane[]
+  readonly deadLetters: MemorySideOutput
+  readonly lateEvents: MemorySideOutput
+}
+
+/** One life of a pipeline, and a sink that takes at once what is durable. */
+export class BuiltRig {
+  readonly pipeline: Pipeline
+  readonly source: ScriptedSource
+  readonly input: PipelineInput
+  readonly checkpointer: Checkpointer
+  readonly outbox: Outbox
+  readonly panes: readonly Pane[]
+  readonly deadLetters: MemorySideOutput
+  readonly lateEvents: MemorySideOutput
+  readonly #rig: PipelineRig
+  readonly #stop = new AbortController()
+  #outcome: 'ended' | 'stopped' | Error | undefined
+
+  constructor(rig: PipelineRig, parts: BuiltParts) {
+    this.#rig = rig
+    this.pipeline = parts.pipeline
+    this.source = parts.source
+    this.input = parts.input
+    this.checkpointer = parts.checkpointer
+    this.outbox = parts.outbox
+    this.panes = parts.panes
+    this.deadLetters = parts.deadLetters
+    this.lateEvents = parts.lateEvents
+  }
+
+  /** What became of it; undefined while it runs. */
+  get outcome(): 'ended' | 'stopped' | Error | undefined {
+    return this.#outcome
+  }
+
+  /** @param takesPoints false: the sink is away, and the outbox fills */
+  start(takesPoints = true): this {
+    if (takesPoints) this.outbox.onChange(() => this.drain())
+    void this.pipeline.run(this.#stop.signal).then(
+      (outcome) => {
+        this.#outcome = outcome
+      },
+      (error: Error) => {
+        this.#outcome = error
+      },
+    )
+    return this
+  }
+
+  /** The sink takes everything that is durable. */
+  drain(): void {
+    for (let at = this.outbox.cursor('sink'); ; at++) {
+      const entry = this.outbox.read(at)
+      if (entry === undefined) break
+      this.#rig.points.push(...entry.points)
+      this.outbox.acknowledge('sink', at + 1)
+    }
+  }
+
+  stop(): void {
+    this.#stop.abort()
+  }
+
+  /** Lets processing time go by in steps until it ended one way or another. */
+  async finished(withinMs = 120_000): Promise<'ended' | 'stopped' | Error> {
+    for (let waited = 0; waited <= withinMs; waited += 100) {
+      if (this.#outcome !== undefined) return this.#outcome
+      await this.#rig.clock.advance(100)
+    }
+    throw new Error(`the pipeline still runs after ${withinMs} ms`)
+  }
+}
