@@ -88,8 +88,13 @@ export async function buildPipeline(options: PipelineOptions): Promise<BuiltPipe
   const { config, plan, store, state, outbox, telemetry } = options
   const deadLetters = createSideOutput(config.deadLetters, telemetry)
   const lateEvents = createSideOutput(config.lateEvents, telemetry)
-  await restoreSideOutput(deadLetters, store, sideOutputKeys.dead)
-  await restoreSideOutput(lateEvents, store, sideOutputKeys.late)
+  try {
+    await restoreSideOutput(deadLetters, store, sideOutputKeys.dead)
+    await restoreSideOutput(lateEvents, store, sideOutputKeys.late)
+  } catch (error) {
+    await Promise.allSettled([deadLetters.close(), lateEvents.close()])
+    throw error
+  }
   const inputs = config.sources.map((source) => {
     const event = plan.sources.find((one) => one.source === source.name)
     if (event === undefined) throw new WardenError('internal', `no plan for source ${source.name}`)

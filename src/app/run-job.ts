@@ -18,6 +18,7 @@ import { registerStoreApi } from '../store/api/http-store-api.ts'
 import { LmdbPointStore } from '../store/lmdb-point-store.ts'
 import { type BuiltPipeline, buildPipeline, openJobState } from './build-pipeline.ts'
 import { type JobHealth, startServer } from './http-server.ts'
+import { type JobPhase, jobHealth } from './job-health.ts'
 import { createSink, type SinkInUse } from './sinks.ts'
 
 export interface JobOptions {
@@ -92,8 +93,9 @@ class RunningJob {
   readonly #metrics: PipelineMetrics
   #current: BuiltPipeline | undefined
   #deliveries: readonly Delivery[] = []
-  #phase: 'starting' | 'running' | 'failed' | 'draining' | 'done' = 'starting'
+  #phase: JobPhase = 'starting'
   #lastFailure: WardenError | undefined
+  #cancelWatch: () => void = () => {}
 
   constructor(options: JobOptions, parts: JobParts, sinks: readonly SinkInUse[]) {
     this.#options = options
@@ -103,10 +105,21 @@ class RunningJob {
   }
 
   async run(stop: AbortSignal): Promise<'ended' | 'stopped'> {
+    const stopping = () => this.#stopping()
+    stop.addEventListener('abort', stopping, { once: true })
+    try {
+      return await this.#runAndRestart(stop)
+    } finally {
+      this.#phase = 'done'
+      stop.removeEventListener('abort', stopping)
+      this.#cancelWatch()
+    }
+  }
+
+  async #runAndRestart(stop: AbortSignal): Promise<'ended' | 'stopped'> {
     const { config, telemetry } = this.#options
     const { clock, logger } = telemetry
     const strategy = new RestartStrategy(config.restart)
-    stop.addEventListener('abort', () => this.#stopping(), { once: true })
     const restarts = telemetry.metrics.counter(
       'warden_restarts_total',
       'Starts from the last checkpoint after a failure',
@@ -114,7 +127,7 @@ class RunningJob {
     const errors = telemetry.metrics.counter('warden_errors_total', 'Failures of the pipeline', [
       'code',
     ])
-    for (;;) {
+    while (!stop.aborted) {
       const startedAt = clock.now()
       try {
         return await this.#runOnce(stop)
@@ -126,7 +139,13 @@ class RunningJob {
         const now = clock.now()
         const wait = error.recovery === 'stop' ? undefined : strategy.failed(now, now - startedAt)
         if (wait === undefined) throw error
-        if (stop.aborted) return 'stopped'
+        if (stop.aborted) {
+          logger.error(
+            { err: error, code: error.code },
+            'the pipeline failed while it stopped; its state is that of the last checkpoint',
+          )
+          break
+        }
         logger.error(
           { err: error, code: error.code, waitMs: wait },
           'the pipeline failed and starts again from the last checkpoint',
@@ -135,14 +154,14 @@ class RunningJob {
         await clock.sleep(wait, stop).catch(() => {})
       }
     }
+    return 'stopped'
   }
 
   #stopping(): void {
     const { config, telemetry, onStuck } = this.#options
     telemetry.logger.info({}, 'stopping')
     const boundMs = config.shutdown.timeoutMs * 2 + 10_000
-    telemetry.clock.after(boundMs, () => {
-      if (this.#phase === 'done') return
+    this.#cancelWatch = telemetry.clock.after(boundMs, () => {
       telemetry.logger.error(
         { boundMs },
         'the job did not stop in time; its state is that of the last checkpoint',
@@ -152,41 +171,18 @@ class RunningJob {
   }
 
   health(): JobHealth {
-    const now = this.#options.telemetry.clock.now()
-    const checkpointAgeMs = this.#current && now - this.#current.checkpointer.succeededAt
-    const { intervalMs } = this.#options.config.checkpoint
-    const troubles: string[] = []
-    if (this.#phase !== 'running')
-      troubles.push(
-        `the job is ${this.#phase}${this.#lastFailure === undefined ? '' : `: ${this.#lastFailure.message}`}`,
-      )
-    if (checkpointAgeMs !== undefined && checkpointAgeMs > intervalMs * 3 + 60_000) {
-      troubles.push(`the last checkpoint is ${Math.round(checkpointAgeMs / 1000)} s old`)
-    }
-    const sources = (this.#current?.inputs ?? []).map(({ source }) => ({
-      name: source.name,
-      partitions: source.partitions().map(({ name, lag, trouble, position }) => ({
-        name,
-        offset: position.offset,
-        lag,
-        trouble,
+    const { config, telemetry } = this.#options
+    return jobHealth({
+      now: telemetry.clock.now(),
+      phase: this.#phase,
+      lastFailure: this.#lastFailure,
+      checkpointIntervalMs: config.checkpoint.intervalMs,
+      current: this.#current,
+      sinks: this.#deliveries.map((delivery, index) => ({
+        name: this.#sinks[index]?.sink.name ?? '',
+        ...delivery.health(),
       })),
-    }))
-    const ready = troubles.length === 0
-    for (const { name, partitions } of sources) {
-      for (const partition of partitions) {
-        if (partition.trouble !== undefined)
-          troubles.push(`${name}/${partition.name}: ${partition.trouble}`)
-      }
-    }
-    const sinks = this.#deliveries.map((delivery, index) => {
-      const name = this.#sinks[index]?.sink.name
-      const health = delivery.health()
-      if (health.state !== 'ok')
-        troubles.push(`sink ${name} is ${health.state}: ${health.lastError ?? 'no error yet'}`)
-      return { name, ...health }
     })
-    return { ready, troubles, details: { phase: this.#phase, checkpointAgeMs, sources, sinks } }
   }
 
   /** One life of the pipeline, from the last checkpoint to the end, the stop, or a failure. */
@@ -213,7 +209,6 @@ class RunningJob {
       onPanes: onPanes ?? (() => {}),
     })
     this.#current = built
-    let failure: WardenError | undefined
     const deliveries = this.#sinks.map(
       ({ sink, delivery }) =>
         new Delivery(outbox, sink, delivery, {
@@ -221,10 +216,7 @@ class RunningJob {
           random: Math.random,
           onRefused: (point, reason) =>
             built.deadLetters.append(refusedRecord(sink.name, point, reason)),
-          onBroken: (error) => {
-            failure = error
-            broken.abort()
-          },
+          onBroken: (error) => broken.abort(error),
         }),
     )
     this.#deliveries = deliveries
@@ -233,10 +225,9 @@ class RunningJob {
       this.#phase = 'running'
       telemetry.logger.info({ job: config.job }, 'running')
       const outcome = await built.pipeline.run(AbortSignal.any([stop, broken.signal]))
-      if (failure !== undefined) throw failure
+      broken.signal.throwIfAborted()
       this.#phase = 'draining'
-      await this.#drain(outcome, built, deliveries, stop)
-      this.#phase = 'done'
+      await this.#drain(outcome, built, deliveries, { stop, broken: broken.signal })
       return outcome
     } finally {
       await Promise.allSettled(deliveries.map((delivery) => delivery.stop()))
@@ -250,14 +241,15 @@ class RunningJob {
     outcome: 'ended' | 'stopped',
     built: BuiltPipeline,
     deliveries: readonly Delivery[],
-    stop: AbortSignal,
+    signals: { readonly stop: AbortSignal; readonly broken: AbortSignal },
   ): Promise<void> {
     const { config, telemetry } = this.#options
     // Nothing comes after the end that would repair a write that lands late; a stopped job does that at its next start.
     const until = outcome === 'ended' ? 'settled' : 'written'
     const all = (ms: number) => Promise.all(deliveries.map((delivery) => delivery.drain(ms, until)))
     if (outcome === 'ended') {
-      while (!(await all(1_000)).every(Boolean) && !stop.aborted) {
+      while (!(await all(1_000)).every(Boolean) && !signals.stop.aborted) {
+        signals.broken.throwIfAborted()
         const behind = deliveries.map((delivery) => delivery.health())
         const lastError = behind.find((one) => one.lastError !== undefined)?.lastError
         telemetry.logger.info(
