@@ -22,13 +22,14 @@ export interface WardenRun {
   readonly nodeArguments: readonly string[]
 }
 
-const pollMs = 100
+const shortestPollMs = 50
+const longestPollMs = 500
 /** Longest time without progress. */
 const stallMs = 60_000
 
 /**
  * The whole job, as its users run it. Time: from the log line that reading begins to the poll of /metrics that shows every
- * record counted, which is up to 0.3 s late. Rejects when a point in the sink is not what it must be.
+ * record counted, which is up to 0.25 s late. Rejects when a point in the sink is not what it must be.
  */
 export async function measureWarden(run: WardenRun): Promise<Measured> {
   const directory = await mkdtemp(join(tmpdir(), 'warden-bench-'))
@@ -106,18 +107,25 @@ async function readingBegins(child: ChildProcess): Promise<Stopwatch> {
   })
 }
 
+/** Asks seldom at first, since asking costs Warden time too, and often towards the end. */
 async function untilCounted(child: ChildProcess, url: string, records: number): Promise<void> {
   let before = 0
   let movedAt = performance.now()
+  let waitMs = longestPollMs
   for (;;) {
-    await sleep(pollMs)
+    await sleep(waitMs)
     if (child.exitCode !== null) throw new Error(`Warden ended with ${child.exitCode}`)
     const text = await (await fetch(url)).text()
     const counted = Number(/^warden_records_total\{[^}]*\} (\d+)/m.exec(text)?.[1] ?? 0)
     if (counted >= records) return
-    if (counted > before) movedAt = performance.now()
+    const now = performance.now()
+    if (counted > before) {
+      const msToEnd = ((records - counted) * (now - movedAt)) / (counted - before)
+      waitMs = Math.max(shortestPollMs, Math.min(longestPollMs, msToEnd / 2))
+      movedAt = now
+    }
     before = counted
-    if (performance.now() - movedAt > stallMs) {
+    if (now - movedAt > stallMs) {
       throw new Error(`Warden stands at ${counted} of ${records} records`)
     }
   }
@@ -149,7 +157,7 @@ async function untilWritten(
     if (child.exitCode !== null || performance.now() > deadline) {
       throw new Error(`${points.size} points of ${cells * aggregates.length} in the sink`)
     }
-    await sleep(pollMs)
+    await sleep(longestPollMs)
   }
 }
 
