@@ -2,7 +2,8 @@ import { fullJitter } from '../core/backoff.ts'
 import type { GroupOffset } from './kafka-network.ts'
 import { type KafkaReading, retryPolicy } from './kafka-reading.ts'
 
-const commitAttempts = 4
+/** A new cluster makes its offsets topic at the first commit, which takes seconds; a later commit ends the attempts of an earlier one. */
+const commitAttempts = 8
 
 /** Commits positions to a consumer group that Warden is no member of, for others to see the lag. Never rejects. */
 export class KafkaGroupOffsets {
