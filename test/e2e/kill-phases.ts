@@ -1,5 +1,7 @@
 /** The phases in which Warden is killed: how to get there, and what proves afterwards that it died there. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Held, HoldingProxy } from '../support/holding-proxy.ts'
+import { until } from '../support/until.ts'
 import type { LogLine, WardenProcess } from '../support/warden-process.ts'
 
 export const phases = [
@@ -23,8 +25,45 @@ export interface Death {
 
 const timeoutMs = 120_000
 
+/** What the test sees of a life of Warden, from its start on. */
+class Watch {
+  readonly warden: WardenProcess
+  readonly proxy: HoldingProxy
+  held: Held | undefined
+  #arrivedAtCommit: number | undefined
+  readonly #stops: readonly (() => void)[]
+
+  constructor(warden: WardenProcess, proxy: HoldingProxy) {
+    this.warden = warden
+    this.proxy = proxy
+    this.#stops = [
+      warden.onLine(({ msg }) => {
+        if (msg === 'panes committed') this.#arrivedAtCommit = proxy.arrived
+      }),
+      proxy.onHeld((one) => {
+        this.held = one
+      }),
+    ]
+  }
+
+  /** Panes were committed and no put came after that. */
+  get hasUnposted(): boolean {
+    return this.#arrivedAtCommit !== undefined && this.proxy.arrived <= this.#arrivedAtCommit
+  }
+
+  /** Nothing is on its way to the state or the store. */
+  get isOnlyCounting(): boolean {
+    return !isCommitting(this.warden.lines) && !this.hasUnposted && this.proxy.inFlight === 0
+  }
+
+  end(): void {
+    for (const stop of this.#stops) stop()
+    this.proxy.release()
+  }
+}
+
 /**
- * Brings a Warden that has made a checkpoint to the phase and kills it there.
+ * Brings a Warden that was just started to the phase, once it has made a checkpoint, and kills it there.
  * @param turn how often that was done before: there are several ways
  */
 export async function killIn(
@@ -33,42 +72,27 @@ export async function killIn(
   proxy: HoldingProxy,
   turn: number,
 ): Promise<Death> {
-  let held: Held | undefined
-  let arrivedAtCommit = -1
-  const stopWatching = [
-    warden.onLine(({ msg }) => {
-      if (msg === 'panes committed') arrivedAtCommit = proxy.arrived
-    }),
-    proxy.onHeld((one) => {
-      held = one
-    }),
-  ]
+  const watch = new Watch(warden, proxy)
   try {
-    await reach(phase, warden, proxy, turn)
+    await warden.until('a checkpoint', ({ msg }) => msg === 'checkpoint durable')
+    await reach(phase, watch, turn)
     const { signal } = await warden.kill()
-    const posted = arrivedAtCommit >= 0 && proxy.arrived > arrivedAtCommit
-    const unposted = arrivedAtCommit >= 0 && !posted
     return {
       ...checkpoints(warden.lines),
-      phase: signal === 'SIGKILL' ? phaseOf(warden.lines, held, unposted) : undefined,
+      phase: signal === 'SIGKILL' ? phaseOf(watch) : undefined,
     }
   } finally {
-    for (const stop of stopWatching) stop()
-    proxy.release()
+    watch.end()
   }
 }
 
-async function reach(
-  phase: Phase,
-  warden: WardenProcess,
-  proxy: HoldingProxy,
-  turn: number,
-): Promise<void> {
+async function reach(phase: Phase, watch: Watch, turn: number): Promise<void> {
+  const { warden, proxy } = watch
   switch (phase) {
     case 'counting':
       // Anywhere in the second between two checkpoints.
-      await next(warden, 'checkpoint durable')
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 800))
+      await sleep(Math.random() * 800)
+      await until('it only counts', () => watch.isOnlyCounting, timeoutMs, 1)
       return
     case 'committing':
       await next(warden, 'checkpoint collected')
@@ -125,14 +149,17 @@ async function bounded(what: string, listen: (done: () => void) => () => void): 
   }
 }
 
-/** @param unposted panes were committed and no put came after that */
-function phaseOf(lines: readonly LogLine[], held: Held | undefined, unposted: boolean): Phase {
-  const last = (message: string) => lines.findLastIndex(({ msg }) => msg === message)
-  if (last('stopping') >= 0) return 'draining'
+function phaseOf({ warden, held, hasUnposted }: Watch): Phase {
+  if (warden.lines.some(({ msg }) => msg === 'stopping')) return 'draining'
   if (held?.hold === 'request') return 'in the POST, before the store'
   if (held?.hold === 'answer') return 'in the POST, after the store'
-  if (last('checkpoint collected') > last('checkpoint durable')) return 'committing'
-  return unposted ? 'between commit and POST' : 'counting'
+  if (isCommitting(warden.lines)) return 'committing'
+  return hasUnposted ? 'between commit and POST' : 'counting'
+}
+
+function isCommitting(lines: readonly LogLine[]): boolean {
+  const last = (message: string) => lines.findLastIndex(({ msg }) => msg === message)
+  return last('checkpoint collected') > last('checkpoint durable')
 }
 
 function checkpoints(lines: readonly LogLine[]): Omit<Death, 'phase'> {

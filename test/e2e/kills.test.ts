@@ -163,7 +163,6 @@ async function killInEveryPhase(
     assert.ok(round <= mostRounds, `${mostRounds} kills were not enough: ${summary(kills)}`)
     const begun = performance.now()
     const warden = run(job)
-    await warden.until('a checkpoint', ({ msg }) => msg === 'checkpoint durable')
     const death = await killIn(aim, warden, proxy, kills.get(aim) ?? 0)
     job.complaints.push(...complaintsOf(warden))
     const { phase, firstCheckpoint, lastCheckpoint } = death
