@@ -13,7 +13,7 @@ test('a new metric whose window begins with the last event that went by has not 
     { t: 10_000, product: 'a', amount: 1 },
   )
   const before = (await rig.build()).start()
-  await rig.clock.advance(1_000)
+  await rig.pass(1_000)
   before.stop()
   await before.finished()
   const metrics = [metricPlan(), metricPlan({ name: 'joined' })]

@@ -17,7 +17,7 @@ test('a checkpoint is over only when both side outputs are, also when one of the
       release = resolve
     })
   built.start()
-  await rig.clock.advance(1_200)
+  await rig.pass(1_200)
   assert.equal(built.checkpointer.running, true)
   built.deadLetters.beforeFlush = () => {}
   built.lateEvents.beforeFlush = () => {}
