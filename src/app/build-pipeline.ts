@@ -89,8 +89,8 @@ export async function buildPipeline(options: PipelineOptions): Promise<BuiltPipe
   const deadLetters = createSideOutput(config.deadLetters, telemetry)
   const lateEvents = createSideOutput(config.lateEvents, telemetry)
   try {
-    await restoreSideOutput(deadLetters, store, sideOutputKeys.dead)
-    await restoreSideOutput(lateEvents, store, sideOutputKeys.late)
+    await restoreSideOutput(deadLetters, config.deadLetters, store, sideOutputKeys.dead)
+    await restoreSideOutput(lateEvents, config.lateEvents, store, sideOutputKeys.late)
   } catch (error) {
     await Promise.allSettled([deadLetters.close(), lateEvents.close()])
     throw error
@@ -163,19 +163,27 @@ function timestampOf(config: Config): 'start' | 'end' {
   )
 }
 
-/** Cuts an output back to the checkpoint; the first start marks where it begins, so that a crash before the first checkpoint cuts it back too. */
+/**
+ * Cuts an output back to the checkpoint. The first start, and the first one with another output, marks where it begins, so that
+ * a crash before the next checkpoint cuts it back too, and no file is ever cut to the length of another.
+ */
 async function restoreSideOutput(
   output: SideOutput,
+  config: Config['lateEvents'],
   store: StateStore,
   key: string,
 ): Promise<void> {
-  const mark = markOf(store, key)
+  const medium = config.type === 'file' ? `file ${config.path}` : `kafka ${config.topic}`
+  const mark = textAt(store, `${key}/medium`) === medium ? textAt(store, key) : undefined
   await output.restore(mark)
   if (mark !== undefined) return
-  await store.commit([{ kind: 'put', key, value: Buffer.from(await output.flush()) }])
+  await store.commit([
+    { kind: 'put', key, value: Buffer.from(await output.flush()) },
+    { kind: 'put', key: `${key}/medium`, value: Buffer.from(medium) },
+  ])
 }
 
-function markOf(store: StateStore, key: string): string | undefined {
-  const mark = store.get(key)
-  return mark === undefined ? undefined : Buffer.from(mark).toString('utf8')
+function textAt(store: StateStore, key: string): string | undefined {
+  const bytes = store.get(key)
+  return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8')
 }
