@@ -1,7 +1,7 @@
 import { type DurationMs, durationMs, type EpochMs } from '../core/time.ts'
 
 export type RestartPolicy =
-  /** Waits `delayMs`, at most `attempts` times in a row (a run of `resetAfter` = the delay × 10 starts anew). */
+  /** Waits `delayMs`, at most `attempts` times in a row; a run of ten delays, at least a minute, starts anew. */
   | { readonly strategy: 'fixed-delay'; readonly delayMs: DurationMs; readonly attempts: number }
   /** Gives up when it failed more than `max` times within `perMs`. */
   | {
@@ -19,6 +19,9 @@ export type RestartPolicy =
       readonly resetAfterMs: DurationMs
     }
   | { readonly strategy: 'none' }
+
+/** A run that was shorter than this proves nothing, however short the delay is. */
+const minSoundRunMs = 60_000
 
 /** Decides after each failure whether the pipeline is built anew from the last checkpoint, and when. Names are Flink's. */
 export class RestartStrategy {
@@ -40,7 +43,7 @@ export class RestartStrategy {
       case 'none':
         return undefined
       case 'fixed-delay':
-        if (ranMs > policy.delayMs * 10) this.#inARow = 0
+        if (ranMs >= Math.max(policy.delayMs * 10, minSoundRunMs)) this.#inARow = 0
         return ++this.#inARow > policy.attempts ? undefined : policy.delayMs
       case 'failure-rate':
         this.#failures.push(now)
@@ -48,8 +51,8 @@ export class RestartStrategy {
         return this.#failures.length > policy.max ? undefined : policy.delayMs
       case 'exponential': {
         if (ranMs >= policy.resetAfterMs) this.#inARow = 0
-        const wait = policy.initialMs * policy.multiplier ** this.#inARow++
-        return durationMs(Math.min(policy.maxMs, wait))
+        const factor = Math.min(policy.multiplier ** this.#inARow++, Number.MAX_SAFE_INTEGER)
+        return durationMs(Math.min(policy.maxMs, policy.initialMs * factor))
       }
     }
   }
