@@ -159,6 +159,13 @@ class MetricCheck {
             `leave dedup out, or put ${aggregate.kind} into a metric of its own without it`,
           )
         }
+        if (this.#metric.accumulation === 'discarding') {
+          this.#locator.value(
+            place,
+            `${aggregate.kind} of what is new since the last point is not known (accumulation: discarding)`,
+            `write accumulating, or put ${aggregate.kind} into a metric of its own`,
+          )
+        }
         this.#legalField(aggregate.field, place)
         return
       case 'sum':
