@@ -75,7 +75,8 @@ export class Accumulators {
     if (Number.isNaN(value)) return
     const at = row + this.#valueAt(outcome, index)
     const count = cells[at + countCell] as number
-    cells[at + sumCell] = (cells[at + sumCell] as number) + sign * value
+    // Nothing left is 0, not what rounding left of it.
+    cells[at + sumCell] = count + sign === 0 ? 0 : (cells[at + sumCell] as number) + sign * value
     cells[at + countCell] = count + sign
     if (sign < 0) return
     cells[at + minCell] = count === 0 ? value : Math.min(cells[at + minCell] as number, value)
