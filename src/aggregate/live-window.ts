@@ -52,12 +52,6 @@ export class LiveWindow implements Window {
     return this.passed && this.touched && !this.filled
   }
 
-  /** Processing time of the oldest event that waits for an early pane; infinite when there is none. */
-  get firstEarlyAt(): number {
-    for (const at of this.#early.values()) return at
-    return Number.POSITIVE_INFINITY
-  }
-
   pass(): void {
     this.passed = true
     this.#early.clear()

@@ -1,4 +1,4 @@
-import { type EpochMs, epochMs } from '../core/time.ts'
+import type { EpochMs } from '../core/time.ts'
 import type { Window, WindowAssigner } from '../core/window.ts'
 
 /**
@@ -37,21 +37,20 @@ export class WindowLifetime {
     return window.end - 1 <= Math.max(this.#goneThrough, watermark - this.#latenessMs)
   }
 
+  /** End of the last window that holds `at`. */
+  lastWindowEnd(at: number): EpochMs {
+    return this.#assigner.lastWindowAt(at).end
+  }
+
+  /** Are all windows gone that hold `at`? */
+  isAllGone(at: number, watermark: number): boolean {
+    return this.isGone(this.#assigner.lastWindowAt(at), watermark)
+  }
+
   /** The next watermark above `watermark` at which a window passes or is gone. */
   nextBoundary(watermark: number): number {
     const passes = this.#assigner.endAfter(watermark + 1) - 1
     const goes = this.#assigner.endAfter(watermark - this.#latenessMs + 1) - 1 + this.#latenessMs
     return Math.min(passes, goes)
-  }
-
-  /** The last window that would have held an event of time `at`. */
-  lastWindowOf(at: number): Window {
-    const slice = this.#assigner.sliceAt(at)
-    return this.#assigner.windowsOf(slice).at(-1) ?? { start: epochMs(at), end: epochMs(at) }
-  }
-
-  /** End of the last window that would have held an event of time `at`. */
-  lastWindowEnd(at: number): EpochMs {
-    return this.lastWindowOf(at).end
   }
 }

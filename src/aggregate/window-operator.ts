@@ -14,6 +14,7 @@ import { type MissingSpan, MissingSpans } from './missing-spans.ts'
 import { PaneWriter } from './pane-writer.ts'
 import { SeriesSeen } from './series-seen.ts'
 import { Slice } from './slice.ts'
+import { TouchedSlices } from './touched-slices.ts'
 import { WindowLifetime } from './window-lifetime.ts'
 
 /** What the next start must know of windows and slices, beside their cells. */
@@ -54,8 +55,7 @@ export class WindowOperator {
   readonly #panes: PaneWriter
   /** Slices with something in `changed`. */
   readonly #changed = new Set<Slice>()
-  /** The last slice that `touch` saw to; undefined after a window was dropped. */
-  #touched: Window | undefined
+  readonly #touched = new TouchedSlices()
 
   constructor(plan: MetricPlan, dictionary: SeriesDictionary, job: string) {
     this.plan = plan
@@ -100,16 +100,15 @@ export class WindowOperator {
 
   /** Would `touch` change nothing for any time between the two? */
   isTouched(oldest: number, newest: number): boolean {
-    if (!this.plan.zeroFill.enabled) return true
-    const touched = this.#touched
-    return touched !== undefined && oldest >= touched.start && newest < touched.end
+    return !this.plan.zeroFill.enabled || this.#touched.cover(oldest, newest)
   }
 
   /** The source had an event of time `at`, whether or not it is one of this metric's: its windows are not silent. */
   touch(at: number, watermark: number): void {
     if (this.isTouched(at, at)) return
-    this.#touched = this.#assigner.sliceAt(at)
-    for (const window of this.#assigner.windowsOf(this.#touched)) {
+    const slice = this.#assigner.sliceAt(at)
+    if (!this.#touched.add(slice)) return
+    for (const window of this.#assigner.windowsOf(slice)) {
       if (this.lifetime.isGone(window, watermark)) continue
       this.#open(window, watermark).touch()
     }
@@ -135,15 +134,14 @@ export class WindowOperator {
     const panes = due.length > 0 || gone.length > 0 ? this.flushLate() : []
     for (const window of due) {
       window.pass()
-      for (const slice of this.#slicesOf(window)) slice.watched = true
-      this.#fire(window, 'on-time', panes)
+      const slices = this.#slicesOf(window)
+      for (const slice of slices) slice.watched = true
+      this.#fire(window, slices, 'on-time', panes)
     }
     for (const window of gone) this.#drop(window, watermark)
     this.lifetime.dropUntil(watermark)
     if (gone.length > 0) {
-      this.missing.forget(({ to }) =>
-        this.lifetime.isGone(this.lifetime.lastWindowOf(to - 1), watermark),
-      )
+      this.missing.forget(({ to }) => this.lifetime.isAllGone(to - 1, watermark))
     }
     return panes
   }
@@ -152,8 +150,9 @@ export class WindowOperator {
   flushLate(): Pane[] {
     const panes: Pane[] = []
     for (const window of byEnd(this.#lateWindows())) {
-      if (window.needsFill) this.#fire(window, 'late', panes)
-      else this.#speak(window, this.#changedIn(window), 'late', panes)
+      const slices = this.#slicesOf(window)
+      if (window.needsFill) this.#fire(window, slices, 'late', panes)
+      else this.#speak(window, slices, changedIn(slices), 'late', panes)
     }
     for (const slice of this.#changed) slice.changed.clear()
     this.#changed.clear()
@@ -162,7 +161,11 @@ export class WindowOperator {
 
   /** Is there anything that `flushLate` would say? */
   hasLate(): boolean {
-    return this.#lateWindows().length > 0
+    for (const slice of this.#changed) {
+      if (this.#windowsOf(slice).some((window) => window.passed)) return true
+    }
+    for (const window of this.windows.values()) if (window.needsFill) return true
+    return false
   }
 
   /** Early panes due at `now`, by window end. */
@@ -171,16 +174,10 @@ export class WindowOperator {
     if (after === undefined) return []
     const panes: Pane[] = []
     for (const window of byEnd([...this.windows.values()])) {
-      if (!window.passed) this.#speak(window, window.takeEarly(now - after), 'early', panes)
+      const ids = window.passed ? [] : window.takeEarly(now - after)
+      if (ids.length > 0) this.#speak(window, this.#slicesOf(window), ids, 'early', panes)
     }
     return panes
-  }
-
-  /** Processing time of the next early pane; infinite when none is due. */
-  nextEarlyAt(): number {
-    let next = Number.POSITIVE_INFINITY
-    for (const window of this.windows.values()) next = Math.min(next, window.firstEarlyAt)
-    return next + (this.plan.earlyAfter ?? 0)
   }
 
   /** Records between `from` and `to` were not read: windows that overlap are partial. */
@@ -221,26 +218,27 @@ export class WindowOperator {
     for (const span of state.missing) this.missing.mark(span)
   }
 
-  #fire(window: LiveWindow, firing: Firing, panes: Pane[]): void {
+  #fire(window: LiveWindow, slices: readonly Slice[], firing: Firing, panes: Pane[]): void {
     window.fill()
     if (this.missing.overlap(window)) {
       this.partialWindows++
       if (!this.plan.emitPartial) {
-        this.#panes.see(this.#slicesOf(window), window, this.seen)
+        this.#panes.see(slices, window, this.seen)
         return
       }
     }
-    this.#panes.writeAll(window, this.#slicesOf(window), firing, this.seen, panes)
+    this.#panes.writeAll(window, slices, firing, this.seen, panes)
   }
 
-  #speak(window: LiveWindow, ids: Iterable<number>, firing: Firing, panes: Pane[]): void {
+  #speak(
+    window: LiveWindow,
+    slices: readonly Slice[],
+    ids: Iterable<number>,
+    firing: Firing,
+    panes: Pane[],
+  ): void {
     if (!this.plan.emitPartial && this.missing.overlap(window)) return
-    const slices = this.#slicesOf(window)
     for (const id of ids) this.#panes.write(window, slices, id, firing, this.seen, panes)
-  }
-
-  #changedIn(window: LiveWindow): Set<number> {
-    return new Set(this.#slicesOf(window).flatMap(({ changed }) => [...changed]))
   }
 
   #slicesOf(window: Window): Slice[] {
@@ -286,9 +284,8 @@ export class WindowOperator {
   #drop(window: LiveWindow, watermark: number): void {
     this.windows.delete(window.start)
     this.onWindowGone(window)
-    this.#touched = undefined
     for (const slice of this.#slicesOf(window)) {
-      if (!this.lifetime.isGone(this.lifetime.lastWindowOf(slice.start), watermark)) continue
+      if (!this.lifetime.isAllGone(slice.start, watermark)) continue
       this.slices.delete(slice.start)
       this.#changed.delete(slice)
       this.onSliceGone(slice)
@@ -297,3 +294,7 @@ export class WindowOperator {
 }
 
 const byEnd = (windows: LiveWindow[]): LiveWindow[] => windows.sort((a, b) => a.end - b.end)
+
+function changedIn(slices: readonly Slice[]): Set<number> {
+  return new Set(slices.flatMap(({ changed }) => [...changed]))
+}

@@ -22,6 +22,8 @@ export interface WindowAssigner {
   sliceAt(at: number): Window
   /** The windows made of that slice among others, by start. */
   windowsOf(slice: Window): readonly Window[]
+  /** The last of the windows that hold `at`. */
+  lastWindowAt(at: number): Window
   /** The slices a window is made of, by start. */
   slicesOf(window: Window): readonly Window[]
   /** The smallest window end > `at`; infinite for infinite `at`. */
@@ -81,6 +83,11 @@ class OffsetAssigner implements WindowAssigner {
     return windows.reverse()
   }
 
+  lastWindowAt(at: number): Window {
+    const start = windowStart(at, this.#slide, this.#offset)
+    return { start, end: epochMs(start + this.#size) }
+  }
+
   slicesOf(window: Window): readonly Window[] {
     const slices: Window[] = []
     for (let start = window.start; start < window.end; start = epochMs(start + this.#slice)) {
@@ -135,6 +142,10 @@ class ZoneAssigner implements WindowAssigner {
 
   windowsOf(slice: Window): readonly Window[] {
     return [slice]
+  }
+
+  lastWindowAt(at: number): Window {
+    return this.sliceAt(at)
   }
 
   slicesOf(window: Window): readonly Window[] {

@@ -50,6 +50,7 @@ test('the windows of the slice of a time are all windows that hold it, and no ot
         assigner.windowsOf(slice).map(({ start }) => start),
         expected,
       )
+      assert.deepEqual(assigner.lastWindowAt(at), assigner.windowsOf(slice).at(-1))
     }),
   )
 })
