@@ -8,6 +8,8 @@ export interface CircuitOptions {
   readonly connections: number
   /** Points of a batch when all is well. */
   readonly batchPoints: number
+  /** An answer that took at least this long, ms, is one of an overloaded store. */
+  readonly slowMs: number
 }
 
 /** `closed`: all is well, or it is not yet given up. `open`: nothing is sent for now. `half-open`: one probe is on its way. */
@@ -19,7 +21,9 @@ const smallestBatch = 50
 
 /**
  * How much may be asked of a store: waits after failures, single probes while it is away, and fewer and smaller batches when it
- * is overloaded (additive increase, multiplicative decrease). Pure: time and chance are arguments.
+ * fails, refuses a part for now, or is slow: additive increase, multiplicative decrease, once per round trip. What counts as slow is a
+ * time, not a ratio: OpenTSDB takes 40 ms for many points and 1 s for few, and both are fine. Pure: time and chance are arguments.
+ * Source: AIMDLimit of Netflix's concurrency-limits, which measures against a bound too.
  */
 export class Circuit {
   readonly #options: CircuitOptions
@@ -29,6 +33,7 @@ export class Circuit {
   /** Failures in a row of which none had begun when the one before ended: batches in parallel count once. */
   #rounds = 0
   #lastFailureAt = Number.NEGATIVE_INFINITY
+  #slowedDownAt = Number.NEGATIVE_INFINITY
   #notBefore = Number.NEGATIVE_INFINITY
   #healthySince: number | undefined
   #concurrency: number
@@ -60,24 +65,35 @@ export class Circuit {
     return this.#notBefore
   }
 
+  /** Batches that may be in flight at once now, in [1, `connections`]. */
+  get concurrency(): number {
+    return this.#state === 'closed' ? Math.floor(this.#concurrency) : 1
+  }
+
+  /** Points that a batch may have now. */
+  get batchPoints(): number {
+    return this.#state === 'closed' ? Math.floor(this.#batchPoints) : this.#probePoints()
+  }
+
   /** Points the next batch may have, at `notBefore` or later; 0 when one of those in flight must end first. */
   allowance(inFlight: number): number {
-    if (this.#state !== 'closed')
-      return inFlight === 0 ? Math.min(probePoints, this.#batchPoints) : 0
-    return inFlight < Math.floor(this.#concurrency) ? Math.floor(this.#batchPoints) : 0
+    return inFlight < (this.#state === 'closed' ? this.concurrency : 1) ? this.batchPoints : 0
   }
 
   started(): void {
     if (this.#state === 'open') this.#state = 'half-open'
   }
 
-  /** The store took the batch; `overloaded` when it refused a part of it for now. */
-  succeeded(now: number, overloaded: boolean): void {
+  /**
+   * The store took the batch.
+   * @param startedAt when it was sent @param refusedSome it refused a part of it for now
+   */
+  succeeded(now: number, startedAt: number, refusedSome: boolean): void {
     this.#state = 'closed'
     this.#failuresInRow = 0
     this.#rounds = 0
     this.#healthySince ??= now
-    if (overloaded) this.#slowDown()
+    if (refusedSome || now - startedAt >= this.#options.slowMs) this.#slowDown(now, startedAt)
     else {
       const { connections, batchPoints } = this.#options
       this.#concurrency = Math.min(connections, this.#concurrency + 1 / this.#concurrency)
@@ -89,8 +105,8 @@ export class Circuit {
   failed(now: number, startedAt: number, waitMs: number): CircuitState {
     this.#failuresInRow++
     this.#healthySince = undefined
+    this.#slowDown(now, startedAt)
     if (startedAt >= this.#lastFailureAt) {
-      this.#slowDown()
       const wait = Math.max(1, fullJitter(this.#options.backoff, this.#rounds, this.#random()))
       this.#notBefore = Math.max(this.#notBefore, now + wait)
       this.#rounds++
@@ -103,9 +119,16 @@ export class Circuit {
     return this.#state
   }
 
-  #slowDown(): void {
+  /** Batches that were under way together tell of one overload, not of several. */
+  #slowDown(now: number, startedAt: number): void {
+    if (startedAt < this.#slowedDownAt) return
+    this.#slowedDownAt = now
     this.#concurrency = Math.max(1, this.#concurrency / 2)
     const floor = Math.min(smallestBatch, this.#options.batchPoints)
     this.#batchPoints = Math.max(floor, Math.floor(this.#batchPoints / 2))
+  }
+
+  #probePoints(): number {
+    return Math.min(probePoints, Math.floor(this.#batchPoints))
   }
 }

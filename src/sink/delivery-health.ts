@@ -13,4 +13,14 @@ export interface DeliveryHealth {
   readonly depth: number
   /** Points that were written and are sent once more, because a write of unknown outcome may land late. */
   readonly settling: number
+  /** Encoded bytes of them. */
+  readonly bytes: number
+  readonly drain: {
+    /** Points acknowledged per second of late. */
+    readonly pointsPerSecond: number
+    /** Time until nothing waits at that rate; undefined while nothing moves. */
+    readonly secondsLeft: number | undefined
+  }
+  /** What is asked of the store now: less than configured while it is in trouble. */
+  readonly allowed: { readonly concurrency: number; readonly batchPoints: number }
 }

@@ -22,12 +22,14 @@ export class DeliveryMetrics {
   readonly #outboxPoints: Gauge
   readonly #oldestUnwritten: Gauge
   readonly #settling: Gauge
+  readonly #changes: Counter
+  readonly #gauges: ReadonlyMap<'bytes' | 'rate' | 'eta' | 'concurrency' | 'batch', Gauge>
 
   constructor(metrics: Metrics, sink: string) {
     this.#sink = sink
     this.#points = metrics.counter(
       'warden_sink_points_total',
-      'Points by what became of them: written, retry (sent again), refused (dead letter), coalesced (a newer revision went instead).',
+      'Points by what became of them: written, retry (sent again), refused (dead letter), coalesced (a newer revision went instead), dropped (lost: the backlog was cut).',
       ['sink', 'outcome'],
     )
     this.#batches = metrics.counter(
@@ -61,7 +63,41 @@ export class DeliveryMetrics {
       'Points written that are sent once more, since an older write of unknown outcome may land late.',
       ['sink'],
     )
-    this.circuit('closed')
+    this.#changes = metrics.counter(
+      'warden_sink_circuit_changes_total',
+      'Changes of the circuit, by its new state: open, half-open, closed.',
+      ['sink', 'to'],
+    )
+    const gauge = (name: string, help: string) => metrics.gauge(name, help, ['sink'])
+    this.#gauges = new Map([
+      [
+        'bytes',
+        gauge(
+          'warden_sink_backlog_bytes',
+          'Bytes of the outbox that the sink has not acknowledged for good.',
+        ),
+      ],
+      [
+        'rate',
+        gauge(
+          'warden_sink_drain_points_per_second',
+          'Points per second that the sink acknowledged of late.',
+        ),
+      ],
+      [
+        'eta',
+        gauge(
+          'warden_sink_drain_eta_seconds',
+          'Time until the backlog is written at that rate; 0 when none waits, +Inf while nothing moves.',
+        ),
+      ],
+      [
+        'concurrency',
+        gauge('warden_sink_concurrency', 'Batches that may be in flight at once now.'),
+      ],
+      ['batch', gauge('warden_sink_batch_points', 'Points that a batch may have now.')],
+    ])
+    this.#circuit.set(circuitValue.closed, { sink })
   }
 
   coalesced(count: number): void {
@@ -78,13 +114,24 @@ export class DeliveryMetrics {
     }
   }
 
-  circuit(state: CircuitState): void {
+  dropped(points: number): void {
+    this.#points.add(points, { sink: this.#sink, outcome: 'dropped' })
+  }
+
+  circuitChanged(state: CircuitState): void {
     this.#circuit.set(circuitValue[state], { sink: this.#sink })
+    this.#changes.add(1, { sink: this.#sink, to: state })
   }
 
   observe(health: DeliveryHealth, now: number): void {
     const labels = { sink: this.#sink }
-    const { oldestUnwrittenAt } = health
+    const { oldestUnwrittenAt, drain } = health
+    const { concurrency, batchPoints } = health.allowed
+    this.#gauges.get('bytes')?.set(health.bytes, labels)
+    this.#gauges.get('rate')?.set(drain.pointsPerSecond, labels)
+    this.#gauges.get('eta')?.set(drain.secondsLeft ?? Number.POSITIVE_INFINITY, labels)
+    this.#gauges.get('concurrency')?.set(concurrency, labels)
+    this.#gauges.get('batch')?.set(batchPoints, labels)
     this.#outboxPoints.set(health.depth, labels)
     this.#settling.set(health.settling, labels)
     this.#oldestUnwritten.set(
@@ -101,6 +148,7 @@ export class DeliveryMetrics {
       this.#outboxPoints,
       this.#settling,
       this.#oldestUnwritten,
+      ...this.#gauges.values(),
     ]) {
       gauge.remove(labels)
     }

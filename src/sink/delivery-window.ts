@@ -1,39 +1,9 @@
 import { pointKey, supersedes } from './data-point.ts'
+import { type EntryProgress, isNeeded, isSettling, newSlot, type Slot } from './delivery-slot.ts'
 import { Fifo } from './fifo.ts'
 import type { OutboxEntry } from './outbox.ts'
+import { oldestTimestamp } from './point-codec.ts'
 import type { DataPoint, PointOutcome } from './sink.ts'
-
-/** One point of the store on its way: of all its revisions that were read, only the newest is ever sent. */
-export interface Slot {
-  readonly key: string
-  point: DataPoint
-  state: 'ready' | 'in-flight' | 'delayed' | 'settling' | 'done'
-  /** When it became ready, processing time. */
-  readyAt: number
-  /** A newer revision came while this one was in flight. */
-  superseded: boolean
-  /** Failed sends since it was last written. */
-  attempts: number
-  /** An older write of unknown outcome may still land on it. */
-  suspect: boolean
-  /** When the last such outcome was seen. */
-  suspectSince: number
-  /** The send under way is late enough that nothing older lands after it. */
-  confirming: boolean
-  /** When it began to settle. */
-  settlingSince: number
-  readonly unwrittenIn: EntryProgress[]
-  readonly writtenIn: EntryProgress[]
-}
-
-interface EntryProgress {
-  readonly position: number
-  readonly appendedAt: number
-  /** Points that hold the cursor back. */
-  open: number
-  /** Points of which no revision as new as any here was acknowledged by the store. */
-  unwritten: number
-}
 
 /** When old writes of unknown outcome are over: `settleMs` after both the outcome and the store's last failure. */
 export interface Settling {
@@ -52,8 +22,8 @@ export class DeliveryWindow {
   /** Entries that are not acknowledged, and those behind them, by position. */
   readonly #entries = new Fifo<EntryProgress>()
   /** Sent before `#queue`: what failed as a batch, oldest last. */
-  readonly #again: Slot[] = []
-  readonly #queue = new Fifo<Slot>()
+  #again: Slot[] = []
+  #queue = new Fifo<Slot>()
   #delayed: { readonly until: number; readonly slots: readonly Slot[] }[] = []
   /** In order of `since`; a slot that left and came back is here twice, and only the later one counts. */
   readonly #settleQueue = new Fifo<{ readonly slot: Slot; readonly since: number }>()
@@ -100,6 +70,15 @@ export class DeliveryWindow {
     return this.#oldestUnwritten()?.appendedAt
   }
 
+  /** Oldest timestamp of an entry with something unwritten, epoch seconds; infinite when there is none. */
+  get oldestUnwritten(): number {
+    let oldest = Number.POSITIVE_INFINITY
+    this.#entries.forEach((entry) => {
+      if (entry.unwritten > 0) oldest = Math.min(oldest, entry.oldest)
+    })
+    return oldest
+  }
+
   /**
    * Takes the next entry.
    * @param suspectSince when an earlier process may have sent it without knowing the outcome; undefined: nobody did
@@ -109,6 +88,8 @@ export class DeliveryWindow {
     const progress: EntryProgress = {
       position: entry.position,
       appendedAt: entry.appendedAt,
+      oldest: oldestTimestamp(entry.points),
+      dropped: false,
       open: entry.points.length,
       unwritten: entry.points.length,
     }
@@ -172,18 +153,25 @@ export class DeliveryWindow {
     return batch
   }
 
-  /** What became of slots in flight. A slot to retry waits until `retryAt(slot)`; a refused one is done with. */
+  /**
+   * What became of slots in flight. A slot to retry waits until `retryAt(slot)`; a refused one is done with.
+   * @returns points not written that were given up while they were in flight
+   */
   complete(
     batch: readonly { readonly slot: Slot; readonly outcome: PointOutcome }[],
     now: number,
     retryAt: (slot: Slot) => number,
-  ): void {
+  ): number {
+    let lost = 0
     const waiting = new Map<number, Slot[]>()
     // From the last to the first, so that what goes back keeps its order.
     for (const { slot, outcome } of [...batch].reverse()) {
       const newer = slot.superseded
       slot.superseded = false
-      if (outcome.kind === 'retry') {
+      if (outcome.kind === 'retry' && !isNeeded(slot)) {
+        this.#close(slot)
+        lost++
+      } else if (outcome.kind === 'retry') {
         slot.attempts++
         if (outcome.unknown && this.#settling.settleMs > 0) {
           slot.suspect = true
@@ -206,23 +194,40 @@ export class DeliveryWindow {
     }
     for (const [until, slots] of waiting) this.#delayed.push({ until, slots: slots.reverse() })
     while (this.#entries.first()?.open === 0) this.#entries.shift()
+    return lost
+  }
+
+  /**
+   * Gives up every entry below `position`, admitted or not. What is in flight ends as it likes.
+   * @returns points in memory that were not written and now never will be
+   */
+  dropBelow(position: number): number {
+    for (let entry = this.#entries.first(); entry !== undefined; entry = this.#entries.first()) {
+      if (entry.position >= position) break
+      entry.dropped = true
+      this.#entries.shift()
+    }
+    this.#nextPosition = Math.max(this.#nextPosition, position)
+    let lost = 0
+    for (const slot of this.#slots.values()) {
+      if (slot.state === 'in-flight' || isNeeded(slot)) continue
+      if (slot.state === 'settling') this.#settlingCount--
+      else lost++
+      slot.state = 'done'
+      this.#slots.delete(slot.key)
+    }
+    const isReady = (slot: Slot) => slot.state === 'ready'
+    this.#again = this.#again.filter(isReady)
+    this.#queue = this.#queue.filter(isReady)
+    this.#delayed = this.#delayed.map(({ until, slots }) => ({
+      until,
+      slots: slots.filter(({ state }) => state === 'delayed'),
+    }))
+    return lost
   }
 
   #newSlot(key: string, point: DataPoint, now: number): Slot {
-    const slot: Slot = {
-      key,
-      point,
-      state: 'ready',
-      readyAt: now,
-      superseded: false,
-      attempts: 0,
-      suspect: false,
-      suspectSince: Number.NEGATIVE_INFINITY,
-      confirming: false,
-      settlingSince: 0,
-      unwrittenIn: [],
-      writtenIn: [],
-    }
+    const slot = newSlot(key, point, now)
     this.#slots.set(key, slot)
     this.#queue.push(slot)
     return slot
@@ -293,8 +298,4 @@ export class DeliveryWindow {
   #oldestUnwritten(): EntryProgress | undefined {
     return this.#entries.find((entry) => entry.unwritten > 0)
   }
-}
-
-function isSettling(slot: Slot, since: number): boolean {
-  return slot.state === 'settling' && slot.settlingSince === since
 }

@@ -1,15 +1,20 @@
 import { fullJitter } from '../core/backoff.ts'
 import { asWardenError, type WardenError } from '../core/errors.ts'
-import type { Clock, Logger, Telemetry } from '../core/telemetry.ts'
-import { type EpochMs, epochMs } from '../core/time.ts'
+import type { SinkEvidence } from '../core/evidence.ts'
+import type { Clock, Telemetry } from '../core/telemetry.ts'
+import { durationMs, type EpochMs, epochMs } from '../core/time.ts'
 import { Circuit } from './circuit.ts'
 import type { DeliveryHealth } from './delivery-health.ts'
+import { DeliveryJournal } from './delivery-journal.ts'
 import { DeliveryMetrics } from './delivery-metrics.ts'
 import type { DeliveryOptions } from './delivery-options.ts'
-import { DeliveryWindow, type Slot } from './delivery-window.ts'
-import { LogLimit } from './log-limit.ts'
+import type { Slot } from './delivery-slot.ts'
+import { DeliveryWindow } from './delivery-window.ts'
+import { DrainRate } from './drain-rate.ts'
 import type { Outbox } from './outbox.ts'
-import type { DataPoint, PointOutcome, Sink, WriteResult } from './sink.ts'
+import { RateCap } from './rate-cap.ts'
+import { type DataPoint, lost, type Sink, unknownResult, type WriteResult } from './sink.ts'
+import type { SinkDelivery } from './sink-delivery.ts'
 
 export interface DeliveryPorts extends Telemetry {
   /** Uniform in [0, 1). */
@@ -20,22 +25,24 @@ export interface DeliveryPorts extends Telemetry {
   readonly onBroken: (error: WardenError) => void
 }
 
-const logEveryMs = 60_000
 const metricsEveryMs = 5_000
+/** Share of the bound that is left of a backlog when it was cut, so that it is not cut for every entry. */
+const keptOfBacklog = 0.9
 
 /**
  * Brings the outbox to one sink, from the sink's cursor on: the newest revision of every point, at least once, and once more when an
  * older write may have landed after it. The cursor passes what is acknowledged and settled, so a kill anywhere loses nothing:
  * what was in the outbox at the start may have been sent by an earlier process, and settles too.
  */
-export class Delivery {
+export class Delivery implements SinkDelivery {
   readonly #outbox: Outbox
   readonly #sink: Sink
   readonly #options: DeliveryOptions
   readonly #ports: DeliveryPorts
   readonly #clock: Clock
-  readonly #logger: Logger
-  readonly #logLimit = new LogLimit(logEveryMs)
+  readonly #journal: DeliveryJournal
+  readonly #rateCap: RateCap
+  readonly #drainRate = new DrainRate()
   readonly #metrics: DeliveryMetrics
   readonly #window: DeliveryWindow
   readonly #circuit: Circuit
@@ -51,10 +58,8 @@ export class Delivery {
   #cancelTick: (() => void) | undefined
   #unsubscribe: (() => void) | undefined
   #waiters: (() => void)[] = []
-  #lastError: string | undefined
-  #lastErrorAt: EpochMs | undefined
-  #lastSuccessAt: EpochMs | undefined
-  #openSince: EpochMs | undefined
+  /** Points that the cursor passed since the start. */
+  #passed = 0
 
   constructor(outbox: Outbox, sink: Sink, options: DeliveryOptions, ports: DeliveryPorts) {
     this.#outbox = outbox
@@ -62,8 +67,10 @@ export class Delivery {
     this.#options = options
     this.#ports = ports
     this.#clock = ports.clock
-    this.#logger = ports.logger.child({ sink: sink.name })
     this.#metrics = new DeliveryMetrics(ports.metrics, sink.name)
+    const logger = ports.logger.child({ sink: sink.name })
+    this.#journal = new DeliveryJournal(sink.name, logger, this.#metrics)
+    this.#rateCap = new RateCap(options.maxRate)
     this.#circuit = new Circuit(options, ports.random)
     this.#inherited = outbox.visibleEnd
     this.#startedAt = ports.clock.now()
@@ -81,17 +88,11 @@ export class Delivery {
     this.#pump()
   }
 
-  /** Ends for good: aborts what is in flight and waits for it. What was not acknowledged stays in the outbox. */
   async stop(): Promise<void> {
     this.#end()
     await Promise.all(this.#inFlight)
   }
 
-  /**
-   * Sends at once whatever there is, and waits.
-   * @param until `written`: the store has acknowledged everything; `settled`: and nothing older can land on it any more
-   * @returns false when that took longer than `timeoutMs`, or the delivery was stopped
-   */
   async drain(timeoutMs: number, until: 'written' | 'settled' = 'settled'): Promise<boolean> {
     const done = () =>
       (until === 'settled' ? this.#window.cursor : this.#window.writtenThrough) >=
@@ -120,7 +121,6 @@ export class Delivery {
     }
   }
 
-  /** Position in the outbox below which everything has been written: a window is written when it is ≥ the outbox's end after its append. */
   writtenThrough(): number {
     return this.#window.writtenThrough
   }
@@ -131,17 +131,46 @@ export class Delivery {
   }
 
   health(): DeliveryHealth {
-    const oldest = this.#window.oldestUnwrittenAt
+    const { lastError, lastErrorAt, lastSuccessAt } = this.#journal
+    const depth = this.#outbox.depth(this.#sink.name)
+    const secondsLeft = this.#drainRate.secondsLeft(depth)
+    const { concurrency, batchPoints } = this.#circuit
     return {
       state: this.#stop.signal.aborted ? 'stopped' : this.#stateName(),
-      lastError: this.#lastError,
-      lastErrorAt: this.#lastErrorAt,
-      lastSuccessAt: this.#lastSuccessAt,
-      oldestUnwrittenAt:
-        oldest === undefined ? this.#outbox.appendedAt(this.#window.nextPosition) : epochMs(oldest),
-      depth: this.#outbox.depth(this.#sink.name),
+      lastError,
+      lastErrorAt,
+      lastSuccessAt,
+      oldestUnwrittenAt: this.#oldestUnwrittenAt(),
+      depth,
       settling: this.#window.settling,
+      bytes: this.#outbox.bytesOf(this.#sink.name),
+      drain: {
+        pointsPerSecond: this.#drainRate.perSecond,
+        secondsLeft: Number.isFinite(secondsLeft) ? secondsLeft : undefined,
+      },
+      allowed: { concurrency, batchPoints },
     }
+  }
+
+  evidence(earlierMs = 0): SinkEvidence {
+    const since = this.#oldestUnwrittenAt()
+    const { nextPosition, oldestUnwritten, size, settling } = this.#window
+    const oldest = Math.min(oldestUnwritten, this.#outbox.oldestFrom(nextPosition))
+    return {
+      name: this.#sink.name,
+      waiting: size - settling + this.#outbox.pointsBetween(nextPosition, this.#outbox.end),
+      oldestWaitingMs:
+        since === undefined ? undefined : durationMs(Math.max(0, this.#clock.now() - since)),
+      oldestUnwritten: Number.isFinite(oldest) ? epochMs(oldest * 1_000 - earlierMs) : undefined,
+      lastError: this.#journal.standingError,
+    }
+  }
+
+  #oldestUnwrittenAt(): EpochMs | undefined {
+    const oldest = this.#window.oldestUnwrittenAt
+    return oldest === undefined
+      ? this.#outbox.appendedAt(this.#window.nextPosition)
+      : epochMs(oldest)
   }
 
   #stateName(): Exclude<DeliveryHealth['state'], 'stopped'> {
@@ -155,20 +184,39 @@ export class Delivery {
     this.#pumping = true
     try {
       const now = this.#clock.now()
+      this.#cutBacklog(now)
       this.#window.wake(now)
       this.#read(now)
       while (this.#sendOne(now)) this.#read(now)
-      this.#outbox.acknowledge(this.#sink.name, this.#window.cursor)
+      this.#pass(this.#window.cursor)
       this.#armWake(now)
     } catch (cause) {
       const error = asWardenError(cause)
-      this.#logger.error({ err: error }, `delivery to ${this.#sink.name} ended`)
+      this.#journal.ended(error)
       this.#end()
       this.#ports.onBroken(error)
     } finally {
       this.#pumping = false
       this.#wakeWaiters()
     }
+  }
+
+  #pass(cursor: number): void {
+    const { name } = this.#sink
+    this.#passed += this.#outbox.pointsBetween(this.#outbox.cursor(name), cursor)
+    this.#outbox.acknowledge(name, cursor)
+  }
+
+  /** Drops the oldest entries of a backlog beyond its bound. */
+  #cutBacklog(now: EpochMs): void {
+    const { maxBacklogBytes } = this.#options
+    const { name } = this.#sink
+    if (maxBacklogBytes === undefined || this.#outbox.bytesOf(name) <= maxBacklogBytes) return
+    const end = this.#outbox.positionWithin(name, maxBacklogBytes * keptOfBacklog)
+    const unread = this.#outbox.pointsBetween(this.#window.nextPosition, end)
+    this.#journal.dropped(unread + this.#window.dropBelow(end), now)
+    // Not by #pass: what is dropped is no progress.
+    this.#outbox.acknowledge(name, this.#window.cursor)
   }
 
   #read(now: EpochMs): void {
@@ -185,6 +233,8 @@ export class Delivery {
   #sendOne(now: EpochMs): boolean {
     if (this.#sendableAt(now) > now) return false
     const batch = this.#window.take(this.#circuit.allowance(this.#inFlight.size), now)
+    this.#rateCap.spend(batch.length, now)
+    if (this.#circuit.state === 'open') this.#journal.probed()
     this.#circuit.started()
     const sending = this.#send(batch).finally(() => {
       this.#inFlight.delete(sending)
@@ -204,7 +254,7 @@ export class Delivery {
     for (const outcome of outcomes) count[outcome.kind]++
     this.#metrics.batch(result.failed, count, now - startedAt)
     if (result.failed) this.#failed(result, startedAt, now)
-    else this.#succeeded(count.retry > 0, now)
+    else this.#succeeded(count.retry > 0, startedAt, now)
 
     const batchJitter = this.#ports.random()
     const retryAt = (slot: Slot): number =>
@@ -215,9 +265,11 @@ export class Delivery {
     const completed = slots.map((slot, i) => ({ slot, outcome: outcomes[i] ?? lost }))
     completed.forEach(({ outcome }, i) => {
       const point = points[i]
-      if (outcome.kind === 'refused' && point !== undefined) this.#refused(point, outcome.reason)
+      if (outcome.kind !== 'refused' || point === undefined) return
+      this.#ports.onRefused(point, outcome.reason)
+      this.#journal.refused(point, outcome.reason, now)
     })
-    this.#window.complete(completed, now, retryAt)
+    this.#journal.dropped(this.#window.complete(completed, now, retryAt), now)
   }
 
   #pointWait(attempts: number, jitter: number): number {
@@ -236,50 +288,16 @@ export class Delivery {
   }
 
   #failed(result: WriteResult, startedAt: EpochMs, now: EpochMs): void {
-    const before = this.#circuit.state
     const reason =
       result.outcomes.find((outcome) => outcome.kind === 'retry')?.reason ?? 'no reason'
-    this.#lastError = reason
-    this.#lastErrorAt = now
-    const after = this.#circuit.failed(now, startedAt, result.retryAfterMs ?? 0)
-    this.#metrics.circuit(after)
+    const state = this.#circuit.failed(now, startedAt, result.retryAfterMs ?? 0)
     if (this.#stop.signal.aborted) return
-    const waiting = this.#outbox.depth(this.#sink.name)
-    if (before === 'closed' && after === 'open') {
-      this.#openSince = now
-      this.#logger.warn(
-        { reason, waiting },
-        `${this.#sink.name} takes no points: ${reason}; they wait in the outbox, it is probed`,
-      )
-      return
-    }
-    const suppressed = this.#logLimit.pass('failed', now)
-    if (suppressed === undefined) return
-    this.#logger.warn(
-      { reason, waiting, suppressed },
-      `${this.#sink.name}: a batch failed: ${reason}`,
-    )
+    this.#journal.failed(reason, state, this.#outbox.depth(this.#sink.name), now)
   }
 
-  #succeeded(partly: boolean, now: EpochMs): void {
-    this.#lastSuccessAt = now
-    this.#circuit.succeeded(now, partly)
-    this.#metrics.circuit(this.#circuit.state)
-    if (this.#openSince === undefined) return
-    const awayMs = now - this.#openSince
-    this.#openSince = undefined
-    const waiting = this.#outbox.depth(this.#sink.name)
-    this.#logger.info({ awayMs, waiting }, `${this.#sink.name} takes points again`)
-  }
-
-  #refused(point: DataPoint, reason: string): void {
-    this.#ports.onRefused(point, reason)
-    const suppressed = this.#logLimit.pass(`refused ${reason}`, this.#clock.now())
-    if (suppressed === undefined) return
-    this.#logger.error(
-      { reason, metric: point.metric, tags: point.tags, timestamp: point.timestamp, suppressed },
-      `${this.#sink.name} refused a point for good: ${reason}`,
-    )
+  #succeeded(refusedSome: boolean, startedAt: EpochMs, now: EpochMs): void {
+    this.#circuit.succeeded(now, startedAt, refusedSome)
+    this.#journal.succeeded(this.#outbox.depth(this.#sink.name), now)
   }
 
   #armWake(now: EpochMs): void {
@@ -296,7 +314,7 @@ export class Delivery {
     const allowance = this.#circuit.allowance(this.#inFlight.size)
     if (allowance === 0 || ready === 0) return Number.POSITIVE_INFINITY
     const filledAt = ready >= allowance || this.#draining > 0 ? now : this.#batchDueAt()
-    return Math.max(this.#circuit.notBefore, filledAt)
+    return Math.max(this.#circuit.notBefore, this.#rateCap.freeAt, filledAt)
   }
 
   #batchDueAt(): number {
@@ -306,6 +324,7 @@ export class Delivery {
   /** Figures that change with time alone, and the cursor's. */
   #tick(): void {
     const now = this.#clock.now()
+    this.#drainRate.sample(this.#passed, now)
     this.#metrics.observe(this.health(), now)
     this.#cancelTick = this.#clock.after(metricsEveryMs, () => this.#tick())
   }
@@ -324,15 +343,5 @@ export class Delivery {
     const waiters = this.#waiters
     this.#waiters = []
     for (const wake of waiters) wake()
-  }
-}
-
-const lost: PointOutcome = { kind: 'retry', reason: 'no outcome', unknown: true }
-
-function unknownResult(points: readonly DataPoint[], reason: string): WriteResult {
-  return {
-    outcomes: points.map(() => ({ kind: 'retry', reason, unknown: true })),
-    retryAfterMs: undefined,
-    failed: true,
   }
 }

@@ -37,4 +37,20 @@ export class Fifo<T> {
     }
     return undefined
   }
+
+  forEach(visit: (item: T) => void): void {
+    for (let i = this.#head; i < this.#items.length; i++) {
+      const item = this.#items[i]
+      if (item !== undefined) visit(item)
+    }
+  }
+
+  /** A new one of those items that satisfy `test`. */
+  filter(test: (item: T) => boolean): Fifo<T> {
+    const kept = new Fifo<T>()
+    this.forEach((item) => {
+      if (test(item)) kept.push(item)
+    })
+    return kept
+  }
 }

@@ -1,14 +1,24 @@
 import { WardenError } from '../core/errors.ts'
 import type { StateOperation, StateStore } from '../core/state-store.ts'
 import type { EpochMs } from '../core/time.ts'
-import { decodePoints, encodePoints, inspectPoints, type PointBlock } from './point-codec.ts'
+import { type Cursor, cursorKey, offer, readCursors } from './outbox-cursors.ts'
+import {
+  type BlockSummary,
+  decodePoints,
+  encodePoints,
+  inspectPoints,
+  oldestTimestamp,
+  type PointBlock,
+} from './point-codec.ts'
 import type { DataPoint } from './sink.ts'
 
 export interface OutboxOptions {
   /** Names of the sinks of the config: each has a cursor. */
   readonly sinks: readonly string[]
-  /** Encoded bytes at which the outbox is full. */
+  /** Encoded bytes that wait for a sink, at which the outbox is full. */
   readonly maxBytes: number
+  /** Sinks for which nobody waits: what they have not acknowledged never makes the outbox full. Their deliveries bound it. */
+  readonly spilling?: ReadonlySet<string>
 }
 
 /** An entry as a reader sees it. */
@@ -25,8 +35,6 @@ export interface RemovedSink {
 
 const entryPrefix = 'outbox/'
 const entryEnd = 'outbox0'
-const cursorPrefix = 'outbox-cursor/'
-const cursorEnd = 'outbox-cursor0'
 
 /** Points and bytes of one entry: small, so that a slow sink never holds more than this beyond what it wants. */
 const entryMaxPoints = 500
@@ -36,6 +44,8 @@ interface IndexEntry {
   /** Points and bytes of all entries before this one, since the process started. */
   readonly pointsBefore: number
   readonly bytesBefore: number
+  /** Oldest timestamp among its points, epoch seconds. */
+  readonly oldest: number
 }
 
 /**
@@ -51,6 +61,7 @@ export class Outbox {
   /** Sinks of an earlier config. Their cursors go with the next `cursorOperations`. */
   readonly removed: readonly RemovedSink[]
   readonly #store: StateStore
+  readonly #spilling: ReadonlySet<string>
   readonly #index: IndexEntry[] = []
   /** Position of `#index[0]`. */
   #first = 0
@@ -69,6 +80,7 @@ export class Outbox {
   constructor(store: StateStore, options: OutboxOptions) {
     this.#store = store
     this.maxBytes = options.maxBytes
+    this.#spilling = options.spilling ?? new Set()
     const cursors = readCursors(store)
     this.#restoreEntries(Math.max(0, ...cursors.values()))
     this.#visible = this.end
@@ -81,7 +93,7 @@ export class Outbox {
       cursors.delete(sink)
     }
     this.removed = [...cursors].map(([sink, position]) => {
-      this.#dropped.push({ kind: 'remove', key: `${cursorPrefix}${encodeURIComponent(sink)}` })
+      this.#dropped.push({ kind: 'remove', key: cursorKey(sink) })
       return { sink, points: this.#pointsFrom(Math.max(position, this.#first)) }
     })
   }
@@ -108,7 +120,12 @@ export class Outbox {
         const part = points.slice(from, from + entryMaxPoints)
         const value = encodePoints(part, at)
         this.#staged.push({ kind: 'put', key: entryKey(this.end), value })
-        this.#push(at, part.length, value.length)
+        this.#push({
+          appendedAt: at,
+          count: part.length,
+          oldest: oldestTimestamp(part),
+          bytes: value.length,
+        })
       }
     }
     // A sink that starts at the end must find its cursor there after a crash, or what was appended meanwhile is not its own.
@@ -153,7 +170,11 @@ export class Outbox {
 
   /** No room: the pipeline waits until a sink has caught up. Cursors move on with checkpoints that append nothing. */
   full(): boolean {
-    return this.bytes >= this.maxBytes
+    let lowest = this.end
+    for (const [sink, { position }] of this.#cursors) {
+      if (!this.#spilling.has(sink)) lowest = Math.min(lowest, position)
+    }
+    return this.#bytes - this.#bytesBefore(lowest) >= this.maxBytes
   }
 
   /** Calls `listener` when entries became visible or a cursor moved; the returned function ends that. */
@@ -194,6 +215,32 @@ export class Outbox {
     return this.#pointsFrom(this.cursor(sink))
   }
 
+  /** Encoded bytes from the sink's cursor on, those not yet durable included. */
+  bytesOf(sink: string): number {
+    return this.#bytes - this.#bytesBefore(this.cursor(sink))
+  }
+
+  /** Points from one position on, before another. */
+  pointsBetween(from: number, to: number): number {
+    return Math.max(0, this.#pointsFrom(from) - this.#pointsFrom(to))
+  }
+
+  /** The first position from the sink's cursor on, among durable entries, after which at most so many bytes lie. */
+  positionWithin(sink: string, bytes: number): number {
+    let position = this.cursor(sink)
+    while (position < this.#visible && this.#bytes - this.#bytesBefore(position) > bytes) position++
+    return position
+  }
+
+  /** Oldest timestamp among the points from a position on, epoch seconds; infinite for none. */
+  oldestFrom(position: number): number {
+    let oldest = Number.POSITIVE_INFINITY
+    for (let i = Math.max(0, position - this.#first); i < this.#index.length; i++) {
+      oldest = Math.min(oldest, this.#index[i]?.oldest ?? oldest)
+    }
+    return oldest
+  }
+
   /** When the entry at a position was appended; undefined at the end. */
   appendedAt(position: number): EpochMs | undefined {
     return this.#index[position - this.#first]?.appendedAt
@@ -206,8 +253,7 @@ export class Outbox {
       if (position !== this.end) {
         throw new WardenError('state_corrupt', `${entryKey(this.end)} is missing before ${key}`)
       }
-      const { appendedAt, count } = inspectPoints(value, key)
-      this.#push(appendedAt, count, value.length)
+      this.#push({ ...inspectPoints(value, key), bytes: value.length })
     }
     if (this.#index.length === 0) this.#first = emptyStart
     if (this.end < emptyStart) {
@@ -218,9 +264,15 @@ export class Outbox {
     }
   }
 
-  #push(appendedAt: EpochMs, points: number, bytes: number): void {
-    this.#index.push({ appendedAt, pointsBefore: this.#points, bytesBefore: this.#bytes })
-    this.#points += points
+  #push(entry: BlockSummary & { readonly bytes: number }): void {
+    const { appendedAt, count, oldest, bytes } = entry
+    this.#index.push({
+      appendedAt,
+      oldest,
+      pointsBefore: this.#points,
+      bytesBefore: this.#bytes,
+    })
+    this.#points += count
     this.#bytes += bytes
   }
 
@@ -253,38 +305,6 @@ export class Outbox {
 
   #tell(): void {
     for (const listener of [...this.#listeners]) listener()
-  }
-}
-
-interface Cursor {
-  position: number
-  /** What the store holds. */
-  saved: number | undefined
-  /** What the transaction under way would make it hold. */
-  offered: number | undefined
-}
-
-/** Cursors that a state holds, sink → next position to acknowledge. @throws WardenError `state_corrupt` */
-export function readCursors(store: StateStore): Map<string, number> {
-  const cursors = new Map<string, number>()
-  for (const [key, value] of store.range(cursorPrefix, cursorEnd)) {
-    const text = new TextDecoder().decode(value)
-    const [, position] = /^1 (\d{1,16})$/.exec(text) ?? []
-    if (position === undefined) {
-      throw new WardenError('state_corrupt', `${key} can't be read: ${JSON.stringify(text)}`)
-    }
-    cursors.set(decodeURIComponent(key.slice(cursorPrefix.length)), Number(position))
-  }
-  return cursors
-}
-
-/** The cursor as it is stored: version, space, position, as text, so that a person can read it. */
-function offer(sink: string, cursor: Cursor): StateOperation {
-  cursor.offered = cursor.position
-  return {
-    kind: 'put',
-    key: `${cursorPrefix}${encodeURIComponent(sink)}`,
-    value: new TextEncoder().encode(`1 ${cursor.position}`),
   }
 }
 

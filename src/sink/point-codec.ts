@@ -4,12 +4,13 @@ import { crc32 } from './crc32.ts'
 import type { DataPoint } from './sink.ts'
 
 /**
- * Bytes of one outbox entry, version 1, little endian:
- * u8 version, u32 CRC-32 of everything after it, f64 time of appending (epoch ms), varint number of points,
- * varint number of texts, texts (varint length, UTF-8), then per point: varint metric, varint number of tags, per tag
+ * Bytes of one outbox entry, version 2, little endian:
+ * u8 version, u32 CRC-32 of everything after it, f64 time of appending (epoch ms), f64 oldest timestamp among the points (not in
+ * version 1, which is read too), varint number of points, varint number of texts, texts (varint length, UTF-8), then per point: varint metric, varint number of tags, per tag
  * varint name and varint value (all indexes of texts), f64 timestamp, f64 value, varint incarnation, varint revision.
  */
-const version = 1
+const version = 2
+const versionWithoutOldest = 1
 const checkedFrom = 5
 const fixedHeader = 13
 
@@ -46,6 +47,7 @@ export function encodePoints(points: readonly DataPoint[], appendedAt: EpochMs):
   block.byte(version)
   block.skip(checkedFrom - 1)
   block.float(appendedAt)
+  block.float(oldestTimestamp(points))
   block.varint(points.length)
   block.varint(texts.size)
   for (const text of texts.keys()) block.text(text)
@@ -55,22 +57,35 @@ export function encodePoints(points: readonly DataPoint[], appendedAt: EpochMs):
   return bytes
 }
 
+/** Infinite for no points. */
+export function oldestTimestamp(points: readonly DataPoint[]): number {
+  let oldest = Number.POSITIVE_INFINITY
+  for (const { timestamp } of points) oldest = Math.min(oldest, timestamp)
+  return oldest
+}
+
+export interface BlockSummary {
+  readonly appendedAt: EpochMs
+  readonly count: number
+  /** Oldest timestamp among the points, epoch seconds. */
+  readonly oldest: number
+}
+
 /**
- * When a block was appended and how many points it holds, without reading them; the checksum of the whole is verified.
+ * What is known of a block without reading its points; the checksum of the whole is verified.
  * @throws WardenError `state_corrupt`
  */
-export function inspectPoints(
-  bytes: Uint8Array,
-  where: string,
-): { readonly appendedAt: EpochMs; readonly count: number } {
+export function inspectPoints(bytes: Uint8Array, where: string): BlockSummary {
   const reader = new ByteReader(bytes, where)
-  return { appendedAt: reader.header(), count: reader.varint() }
+  const { appendedAt, oldest } = reader.header()
+  const count = reader.varint()
+  return { appendedAt, count, oldest: oldest ?? oldestTimestamp(decodePoints(bytes, where).points) }
 }
 
 /** @param where names the block in the error. @throws WardenError `state_corrupt` for other versions and damaged bytes. */
 export function decodePoints(bytes: Uint8Array, where: string): PointBlock {
   const reader = new ByteReader(bytes, where)
-  const appendedAt = reader.header()
+  const { appendedAt } = reader.header()
   const count = reader.varint()
   const texts: string[] = []
   for (let left = reader.varint(); left > 0; left--) texts.push(reader.text())
@@ -166,16 +181,19 @@ class ByteReader {
     this.#where = where
   }
 
-  /** Verifies version and checksum; the time of appending. */
-  header(): EpochMs {
+  /** Verifies version and checksum. */
+  header(): { readonly appendedAt: EpochMs; readonly oldest: number | undefined } {
     if (this.#bytes.length < fixedHeader) this.fail(`${this.#bytes.length} bytes`)
     const found = this.#bytes[0]
-    if (found !== version) this.fail(`version ${found}, this program reads ${version}`)
+    if (found !== version && found !== versionWithoutOldest) {
+      this.fail(`version ${found}, this program reads up to ${version}`)
+    }
     if (this.#view.getUint32(1, true) !== crc32(this.#bytes.subarray(checkedFrom))) {
       this.fail('the checksum does not match')
     }
     this.#at = checkedFrom
-    return epochMs(this.float())
+    const appendedAt = epochMs(this.float())
+    return { appendedAt, oldest: found === version ? this.float() : undefined }
   }
 
   float(): number {

@@ -34,3 +34,15 @@ export interface WriteResult {
   /** True when the batch as a whole failed (no answer, 5xx): counts against the store, not against a point. */
   readonly failed: boolean
 }
+
+/** Of a point that a sink said nothing about. */
+export const lost: PointOutcome = { kind: 'retry', reason: 'no outcome', unknown: true }
+
+/** Nothing is known of the whole batch. */
+export function unknownResult(points: readonly DataPoint[], reason: string): WriteResult {
+  return {
+    outcomes: points.map(() => ({ kind: 'retry', reason, unknown: true })),
+    retryAfterMs: undefined,
+    failed: true,
+  }
+}

@@ -29,7 +29,11 @@ describe('point blocks', () => {
       fc.property(points, fc.integer(), (block, at) => {
         const bytes = encodePoints(block, epochMs(at))
         assert.deepEqual(decodePoints(bytes, 'x'), { appendedAt: at, points: block })
-        assert.deepEqual(inspectPoints(bytes, 'x'), { appendedAt: at, count: block.length })
+        assert.deepEqual(inspectPoints(bytes, 'x'), {
+          appendedAt: at,
+          count: block.length,
+          oldest: Math.min(...block.map(({ timestamp }) => timestamp)),
+        })
       }),
     )
   })
@@ -60,8 +64,24 @@ describe('point blocks', () => {
     const bytes = encodePoints([], epochMs(1))
     bytes[0] = 9
     assert.throws(() => decodePoints(bytes, 'outbox/1'), {
-      message: "outbox/1 can't be read: version 9, this program reads 1",
+      message: "outbox/1 can't be read: version 9, this program reads up to 2",
     })
+  })
+
+  it('are read as version 1 wrote them, without the oldest timestamp', () => {
+    const block = [1_735_693_200, 1_735_689_600].map((timestamp) => ({
+      metric: 'm',
+      tags: { a: 'b' },
+      timestamp,
+      value: 1,
+      incarnation: 1,
+      revision: 0,
+    }))
+    const now = encodePoints(block, epochMs(7))
+    const old = new Uint8Array([1, ...now.subarray(1, 13), ...now.subarray(21)])
+    new DataView(old.buffer).setUint32(1, crc32(old.subarray(5)), true)
+    assert.deepEqual(decodePoints(old, 'x'), { appendedAt: 7, points: block })
+    assert.equal(inspectPoints(old, 'x').oldest, 1_735_689_600)
   })
 
   it('cost few bytes for points of the same series', () => {
