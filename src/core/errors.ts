@@ -27,6 +27,7 @@ export const errorCodes = {
   data_loss: { fault: 'external', recovery: 'stop' },
   too_many_dead_letters: { fault: 'external', recovery: 'stop' },
   sink_unreachable: { fault: 'external', recovery: 'retry' },
+  sink_fenced: { fault: 'user', recovery: 'stop' },
   sink_refused: { fault: 'external', recovery: 'dead-letter' },
   internal: { fault: 'internal', recovery: 'retry' },
 } as const satisfies Record<string, ErrorClass>
