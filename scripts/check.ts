@@ -5,7 +5,7 @@ const startedAt = performance.now()
 // Side by side: the type check alone keeps one core busy for a quarter of the time.
 const [results, tests] = await Promise.all([
   staticChecks(),
-  unitTests(`tests on Node ${process.versions.node}`, process.execPath),
+  unitTests(`tests on Node ${process.versions.node}`, process.execPath, 'process'),
 ])
 for (const result of [...results, tests]) showProgress(result)
 const allWell = showResults([...results, tests])

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { groupedTests } from './test-groups.ts'
 
 export interface Failure {
   readonly name: string
@@ -30,8 +31,10 @@ export interface TestRun {
   readonly mode: 'together' | 'alone'
   /** Bound on the whole run; then its process group is killed. */
   readonly timeoutMs: number
-  /** Bound on a file of a run together. */
+  /** Bound on a file, or a group of files, of a run together. */
   readonly fileTimeoutMs?: number
+  /** Of a run together: the files share this many processes; each has its own where it is left out. */
+  readonly processes?: number
   readonly env?: Readonly<Record<string, string>>
 }
 
@@ -55,13 +58,17 @@ export async function runTests(run: TestRun): Promise<SuiteResult> {
   const startedAt = performance.now()
   const fileTimeout = run.fileTimeoutMs ?? run.timeoutMs
   const together = ['--test', '--test-concurrency=2', `--test-timeout=${fileTimeout}`]
+  const entries =
+    run.processes === undefined
+      ? run.files
+      : groupedTests(root, run.files, run.processes, directory)
   const live = ['--test-reporter=spec', '--test-reporter-destination=stdout']
   const args = [
     ...['--import', 'tsx'],
     ...(run.mode === 'together' ? together : live),
     `--test-reporter=${join(root, 'scripts/test-reporter.mjs')}`,
     `--test-reporter-destination=${report}`,
-    ...run.files,
+    ...entries,
   ]
   try {
     const ended = await runGroup(run.node, args, {

@@ -44,10 +44,10 @@ function leaveOut(suite: string, reason: string): void {
 
 async function withoutServices(): Promise<void> {
   take(...(await staticChecks()))
-  take(await unitTests(`unit tests on Node ${process.versions.node}`, process.execPath))
+  take(await unitTests(`unit tests on Node ${process.versions.node}`, process.execPath, 'process'))
   const newer = node24()
   if (newer.kind === 'ready') {
-    take(await unitTests(`unit tests on Node ${newer.version}`, newer.path))
+    take(await unitTests(`unit tests on Node ${newer.version}`, newer.path, 'file'))
   } else if (newer.kind === 'same') {
     console.log(
       `Node ${process.versions.node} is the Node 24 that the unit tests were to run on too`,
@@ -103,7 +103,7 @@ const others = ['integration', 'e2e']
 if (units.length + others.length === 0) usage(`no test file has ${only} in its path`)
 
 if (only === undefined) await withoutServices()
-else if (units.length > 0) take(await unitTests('unit tests', process.execPath, units))
+else if (units.length > 0) take(await unitTests('unit tests', process.execPath, 'file', units))
 await withServices(others)
 
 if (leftOut.length > 0) console.log(`\nLeft out:\n${leftOut.join('\n').replace(/^/gm, '  ')}`)

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { after, test } from 'node:test'
-import { runTests, type SuiteResult } from '../../../scripts/test-run.ts'
+import { root, runTests, type SuiteResult } from '../../../scripts/test-run.ts'
 import { isAlive } from '../../support/free-ports.ts'
 import { until } from '../../support/until.ts'
 
@@ -77,4 +77,44 @@ test('a file that hangs is killed with what it started, and is one failure', asy
   }
   const pid = Number(readFileSync(pidFile, 'utf8'))
   await until('the process is gone', () => !isAlive(pid))
+})
+
+test('files share a few processes; one with hooks at its top has its own', async () => {
+  const pid = "import { appendFileSync } from 'node:fs'\n"
+  const note = (name: string) =>
+    `appendFileSync(${JSON.stringify(join(directory, 'pids'))}, '${name} ' + process.pid + '\\n')\n`
+  const body = (name: string) => `${pid}test('${name}', () => { ${note(name)} })\n`
+  const hooked = `${pid}import { beforeEach } from 'node:test'\nbeforeEach(() => { ${note('hook')} })\ntest('h', () => {})\n`
+  const files = ['s1', 's2', 's3'].map((name) => relative(root, file(name, body(name))))
+  const { passed, failures } = await runTests({
+    files: [...files, relative(root, file('hooked', hooked))],
+    node: process.execPath,
+    mode: 'together',
+    timeoutMs: 30_000,
+    processes: 1,
+  })
+  assert.deepEqual(failures, [])
+  assert.equal(passed, 4)
+  const lines = readFileSync(join(directory, 'pids'), 'utf8').trim().split('\n')
+  const pidsOf = (name: string) => lines.filter((line) => line.startsWith(`${name} `))
+  assert.equal(pidsOf('hook').length, 1)
+  const shared = ['s1', 's2', 's3'].flatMap((name) => pidsOf(name).map((line) => line.slice(3)))
+  assert.equal(shared.length, 3)
+  assert.equal(new Set(shared).size, 1)
+})
+
+test('a file that crashes while it shares a process is told by what it wrote', async () => {
+  const files = [
+    file('fine', "test('a', () => {})\n"),
+    file('broken', "throw new Error('at load')\n"),
+  ]
+  const { failures } = await runTests({
+    files: files.map((path) => relative(root, path)),
+    node: process.execPath,
+    mode: 'together',
+    timeoutMs: 30_000,
+    processes: 1,
+  })
+  assert.equal(failures.length, 1)
+  assert.match(failures[0]?.error ?? '', /at load[\s\S]*broken\.test\.mjs/)
 })
