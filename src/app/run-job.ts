@@ -10,9 +10,9 @@ import { PipelineMetrics } from '../pipeline/pipeline-metrics.ts'
 import { RestartStrategy } from '../pipeline/restart-strategy.ts'
 import type { PrometheusMetrics } from '../prometheus-metrics.ts'
 import { pointKey } from '../sink/data-point.ts'
-import { Delivery } from '../sink/delivery.ts'
 import { Outbox } from '../sink/outbox.ts'
 import type { DataPoint } from '../sink/sink.ts'
+import type { SinkDelivery } from '../sink/sink-delivery.ts'
 import { LmdbStateStore } from '../state/lmdb-state-store.ts'
 import { registerStoreApi } from '../store/api/http-store-api.ts'
 import { LmdbPointStore } from '../store/lmdb-point-store.ts'
@@ -50,8 +50,8 @@ export async function runJob(options: JobOptions, stop: AbortSignal): Promise<'e
       ? new LmdbPointStore(join(config.stateDir, 'store'))
       : undefined
     if (points !== undefined) closing.unshift(() => points.close())
-    const sinks = config.sinks.map((sink) => createSink(sink, points))
-    closing.unshift(() => Promise.allSettled(sinks.map(({ sink }) => sink.close())))
+    const sinks = config.sinks.map((sink) => createSink(sink, points, telemetry))
+    closing.unshift(() => Promise.allSettled(sinks.map((sink) => sink.close())))
     const job = new RunningJob(options, { plan, store, state }, sinks)
     const server = await startServer(
       {
@@ -92,7 +92,7 @@ class RunningJob {
   readonly #sinks: readonly SinkInUse[]
   readonly #metrics: PipelineMetrics
   #current: BuiltPipeline | undefined
-  #deliveries: readonly Delivery[] = []
+  #deliveries: readonly SinkDelivery[] = []
   #phase: JobPhase = 'starting'
   #lastFailure: WardenError | undefined
   #cancelWatch: () => void = () => {}
@@ -179,7 +179,7 @@ class RunningJob {
       checkpointIntervalMs: config.checkpoint.intervalMs,
       current: this.#current,
       sinks: this.#deliveries.map((delivery, index) => ({
-        name: this.#sinks[index]?.sink.name ?? '',
+        name: this.#sinks[index]?.name ?? '',
         ...delivery.health(),
       })),
     })
@@ -190,7 +190,8 @@ class RunningJob {
     const { config, telemetry, onPanes } = this.#options
     this.#phase = 'starting'
     const outbox = new Outbox(this.#parts.store, {
-      sinks: this.#sinks.map(({ sink }) => sink.name),
+      sinks: this.#sinks.map(({ name }) => name),
+      spilling: new Set(this.#sinks.flatMap(({ name, required }) => (required ? [] : [name]))),
       maxBytes: config.outbox.maxBytes,
     })
     for (const { sink, points } of outbox.removed) {
@@ -209,15 +210,14 @@ class RunningJob {
       onPanes: onPanes ?? (() => {}),
     })
     this.#current = built
-    const deliveries = this.#sinks.map(
-      ({ sink, delivery }) =>
-        new Delivery(outbox, sink, delivery, {
-          ...telemetry,
-          random: Math.random,
-          onRefused: (point, reason) =>
-            built.deadLetters.append(refusedRecord(sink.name, point, reason)),
-          onBroken: (error) => broken.abort(error),
-        }),
+    const deliveries = this.#sinks.map((sink) =>
+      sink.deliver(outbox, {
+        ...telemetry,
+        random: Math.random,
+        onRefused: (point, reason) =>
+          built.deadLetters.append(refusedRecord(sink.name, point, reason)),
+        onBroken: (error) => broken.abort(error),
+      }),
     )
     this.#deliveries = deliveries
     try {
@@ -240,7 +240,7 @@ class RunningJob {
   async #drain(
     outcome: 'ended' | 'stopped',
     built: BuiltPipeline,
-    deliveries: readonly Delivery[],
+    deliveries: readonly SinkDelivery[],
     signals: { readonly stop: AbortSignal; readonly broken: AbortSignal },
   ): Promise<void> {
     const { config, telemetry } = this.#options

@@ -178,7 +178,7 @@ export type AggregateConfig =
       readonly path: FieldPath
     }
 
-export type SinkConfig = OpentsdbSinkConfig | EmbeddedSinkConfig | FileSinkConfig
+export type SinkConfig = OpentsdbSinkConfig | EmbeddedSinkConfig | FileSinkConfig | KafkaSinkConfig
 
 interface SinkBase {
   readonly name: string
@@ -186,6 +186,9 @@ interface SinkBase {
   readonly prefix: string
   /** Which end of its window a point is dated by. */
   readonly timestamp: 'start' | 'end'
+  /** Reading pauses while too much waits for it; else its oldest points beyond `maxBacklogBytes` are dropped. */
+  readonly required: boolean
+  readonly maxBacklogBytes: number
 }
 
 export interface OpentsdbSinkConfig extends SinkBase {
@@ -196,7 +199,20 @@ export interface OpentsdbSinkConfig extends SinkBase {
   readonly connections: number
   readonly timeoutMs: DurationMs
   readonly retry: { readonly initialMs: DurationMs; readonly maxMs: DurationMs }
+  readonly slowMs: DurationMs
+  /** Points per second; undefined: no bound. */
+  readonly maxRate: number | undefined
+  readonly settleMs: DurationMs
+  readonly gzipFromBytes: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly auth: HttpAuthConfig | undefined
+  /** Share of the points that are read back, 0 to 1; 0: none. */
+  readonly readBackShare: number
 }
+
+export type HttpAuthConfig =
+  | { readonly type: 'basic'; readonly username: string; readonly password: Secret }
+  | { readonly type: 'bearer'; readonly token: Secret }
 
 export interface EmbeddedSinkConfig extends SinkBase {
   readonly type: 'embedded'
@@ -206,6 +222,18 @@ export interface FileSinkConfig extends SinkBase {
   readonly type: 'file'
   /** Absolute. */
   readonly path: string
+  /** undefined: never rolled. */
+  readonly rollBytes: number | undefined
+  /** undefined: all. */
+  readonly keepFiles: number | undefined
+}
+
+export interface KafkaSinkConfig extends SinkBase, KafkaConnectionConfig {
+  readonly type: 'kafka'
+  readonly topic: string
+  readonly exactlyOnce: boolean
+  readonly transactionalId: string
+  readonly batch: { readonly points: number; readonly maxAgeMs: DurationMs }
 }
 
 export type SideOutputConfig =

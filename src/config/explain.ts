@@ -1,6 +1,6 @@
 import type { JobPlan } from '../core/plan.ts'
 import { formatDuration } from '../core/time.ts'
-import type { Config, SideOutputConfig, SinkConfig } from './config.ts'
+import type { Config, FileSinkConfig, SideOutputConfig, SinkConfig } from './config.ts'
 import { explainMetric, pointsText } from './explain/explain-metric.ts'
 import { explainSource } from './explain/explain-source.ts'
 import { address, row, secured, token } from './explain/words.ts'
@@ -37,6 +37,7 @@ function explainSink(sink: SinkConfig, config: Config): string[] {
   return [
     `sink ${sink.name}: ${sink.type}`,
     ...destination(sink, config),
+    ...limits(sink),
     ...row('time', `${sink.timestamp} of the window, in seconds; a later revision overwrites`),
     ...config.metrics.flatMap((metric, index) =>
       row(index === 0 ? 'points' : '', pointsText(sink.prefix, metric, config.job)),
@@ -64,8 +65,46 @@ function destination(sink: SinkConfig, config: Config): string[] {
         ...row('query', `http://${address(config.server.listen)}/api/query`),
       ]
     case 'file':
-      return row('file', sink.path)
+      return row('file', `${sink.path}${rolled(sink)}`)
+    case 'kafka':
+      return [
+        ...row(
+          'topic',
+          `${sink.topic} at ${sink.brokers.join(', ')}${secured(sink.tls, sink.sasl?.mechanism)}`,
+        ),
+        ...row(
+          'records',
+          sink.exactlyOnce
+            ? `every revision once, in transactions of ${sink.transactionalId}`
+            : 'every revision, some twice after a crash',
+        ),
+      ]
   }
+}
+
+function rolled({ rollBytes, keepFiles }: FileSinkConfig): string {
+  if (rollBytes === undefined) return ''
+  const kept = keepFiles === undefined ? 'all are kept' : `${keepFiles} are kept`
+  return `, put aside at ${formatBytes(rollBytes)}; ${kept}`
+}
+
+/** What is not as usual. */
+function limits(sink: SinkConfig): string[] {
+  const backlog = sink.required
+    ? []
+    : row(
+        'backlog',
+        `not required: beyond ${formatBytes(sink.maxBacklogBytes)} its oldest points are lost`,
+      )
+  if (sink.type !== 'opentsdb') return backlog
+  const { maxRate, readBackShare } = sink
+  return [
+    ...backlog,
+    ...(maxRate === undefined ? [] : row('rate', `at most ${maxRate} points a second`)),
+    ...(readBackShare === 0
+      ? []
+      : row('verify', `${Number((readBackShare * 100).toFixed(6))}% of the points are read back`)),
+  ]
 }
 
 const stopRate = (config: Config): string =>

@@ -24,7 +24,7 @@ export function resolveConfig(document: ConfigDocument, file: string, directory:
     metrics: Object.entries(document.metrics).map(([name, one]) =>
       resolveMetric(name, one, one.source ?? firstSource),
     ),
-    sinks: Object.entries(document.sinks).map(([name, one]) => resolveSink(name, one)),
+    sinks: Object.entries(document.sinks).map(([name, one]) => resolveSink(name, one, job)),
     deadLetters: {
       ...resolveSideOutput(document.deadLetters, `${stateDir}/dead-letters.jsonl`),
       maxRate: document.deadLetters.maxRate,
@@ -107,12 +107,12 @@ function resolveTls(tls: KafkaDocument['tls']): TlsConfig | undefined {
   return { ca, cert, key, servername, rejectUnauthorized }
 }
 
-function resolveSink(name: string, document: SinkDocument): SinkConfig {
-  const { prefix, timestamp } = document
-  const base = { name, prefix, timestamp }
+function resolveSink(name: string, document: SinkDocument, job: string): SinkConfig {
+  const { prefix, timestamp, required, maxBacklog } = document
+  const base = { name, prefix, timestamp, required, maxBacklogBytes: maxBacklog }
   switch (document.type) {
     case 'opentsdb': {
-      const { url, batch, connections, timeout, retry } = document
+      const { url, batch, connections, timeout, retry, slow, settle, gzipFrom } = document
       return {
         ...base,
         type: 'opentsdb',
@@ -121,12 +121,33 @@ function resolveSink(name: string, document: SinkDocument): SinkConfig {
         connections,
         timeoutMs: timeout,
         retry: { initialMs: retry.initial, maxMs: retry.max },
+        slowMs: slow,
+        maxRate: document.maxRate,
+        settleMs: settle,
+        gzipFromBytes: gzipFrom,
+        headers: document.headers ?? {},
+        auth: document.auth,
+        readBackShare: document.verify === 'readback' ? document.verifyShare : 0,
       }
     }
     case 'embedded':
       return { ...base, type: 'embedded' }
-    case 'file':
-      return { ...base, type: 'file', path: document.path }
+    case 'file': {
+      const { path, rollSize, keep } = document
+      return { ...base, type: 'file', path, rollBytes: rollSize, keepFiles: keep }
+    }
+    case 'kafka': {
+      const { topic, delivery, batch } = document
+      return {
+        ...base,
+        type: 'kafka',
+        ...resolveConnection(document),
+        topic,
+        exactlyOnce: delivery === 'exactly-once',
+        transactionalId: document.transactionalId ?? `warden-${job}-${name}`,
+        batch: { points: batch.points, maxAgeMs: batch.maxAge },
+      }
+    }
   }
 }
 

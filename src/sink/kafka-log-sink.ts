@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import {
   type ITopicMetadata,
   Kafka,
-  type KafkaConfig,
   logLevel,
   type Message,
   Partitioners,
@@ -10,6 +9,7 @@ import {
 } from 'kafkajs'
 import { WardenError } from '../core/errors.ts'
 import type { Logger } from '../core/telemetry.ts'
+import { type KafkaSinkConnection, kafkaConfig } from './kafka-connection.ts'
 import type { LogMarks, LogSink } from './log-sink.ts'
 import { encodeName } from './point-names.ts'
 import type { DataPoint } from './sink.ts'
@@ -18,7 +18,7 @@ export interface KafkaLogSinkOptions {
   readonly name: string
   /** Stands before the name of every point. */
   readonly prefix: string
-  readonly connection: Pick<KafkaConfig, 'brokers' | 'ssl' | 'sasl'>
+  readonly connection: KafkaSinkConnection
   readonly topic: string
   /** Names the writer to the brokers: of two with the same one, the later fences the earlier. */
   readonly transactionalId: string
@@ -63,7 +63,7 @@ export class KafkaLogSink implements LogSink {
     this.#options = options
     this.#prefix = options.prefix === '' ? '' : encodeName(options.prefix)
     this.#kafka = new Kafka({
-      ...options.connection,
+      ...kafkaConfig(options.connection),
       clientId: 'warden',
       connectionTimeout: 5_000,
       requestTimeout: 10_000,

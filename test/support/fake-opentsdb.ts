@@ -16,6 +16,12 @@ export interface PutRequest {
   readonly bytes: number
 }
 
+interface QueryBody {
+  readonly start: number
+  readonly end: number
+  readonly queries: readonly Pick<PutPoint, 'metric' | 'tags'>[]
+}
+
 /** Why a point is not stored; undefined when it is. */
 export type PointFault = (point: PutPoint) => string | undefined
 
@@ -54,6 +60,8 @@ export class FakeOpentsdb {
   /** Bodies beyond it are cut off without an answer. */
   maxBodyBytes = Number.POSITIVE_INFINITY
   connections = 0
+  /** Requests to `/api/query` so far. */
+  queries = 0
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   readonly #timers = new Set<NodeJS.Timeout>()
@@ -92,6 +100,11 @@ export class FakeOpentsdb {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
     const raw = Buffer.concat(chunks)
+    if (request.url?.startsWith('/api/query')) {
+      this.queries++
+      this.#query(JSON.parse(Buffer.concat(chunks).toString('utf8')) as QueryBody, response)
+      return
+    }
     const text = request.headers['content-encoding'] === 'gzip' ? gunzipSync(raw) : raw
     const points = JSON.parse(text.toString('utf8')) as PutPoint[]
     const query = new URL(request.url ?? '', this.url).searchParams
@@ -128,6 +141,30 @@ export class FakeOpentsdb {
         break
       }
     }
+  }
+
+  /** Queries of exact series, as OpenTSDB answers them: an unknown metric or tag value fails all of them. */
+  #query(body: QueryBody, response: ServerResponse): void {
+    const series: unknown[] = []
+    for (const { metric, tags } of body.queries) {
+      const all = [...this.stored.values()].filter((point) => point.metric === metric)
+      if (all.length === 0) {
+        const message = `No such name for 'metrics': '${metric}'`
+        response.writeHead(400).end(JSON.stringify({ error: { code: 400, message } }))
+        return
+      }
+      const own = storedKey({ metric, tags, timestamp: 0 }).replace(/0$/, '')
+      const found = all.filter(
+        (point) =>
+          storedKey(point) === `${own}${point.timestamp}` &&
+          point.timestamp >= body.start &&
+          point.timestamp <= body.end,
+      )
+      if (found.length === 0) continue
+      const dps = Object.fromEntries(found.map((point) => [point.timestamp, Number(point.value)]))
+      series.push({ metric, tags, aggregateTags: [], dps })
+    }
+    response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(series))
   }
 
   #details(put: PutRequest, fault: PointFault, response: ServerResponse): void {

@@ -152,12 +152,14 @@ const isLoopback = (host: string): boolean =>
 
 /** A store keeps one value per time: a point that says only what is new would overwrite the rest. */
 function checkDiscarding(document: Partial<ConfigDocument>, locator: Locator): void {
-  const overwriting = Object.entries(document.sinks ?? {}).find(([, one]) => one.type !== 'file')
+  const overwriting = Object.entries(document.sinks ?? {}).find(
+    ([, one]) => one.type !== 'file' && one.type !== 'kafka',
+  )
   if (overwriting === undefined) return
   for (const [name, metric] of Object.entries(document.metrics ?? {})) {
     if (metric.accumulation !== 'discarding') continue
     const what = `sink ${overwriting[0]} keeps the last point of a window, which would hold only what is new`
-    const right = 'write accumulating, or use file sinks only'
+    const right = 'write accumulating, or use file and kafka sinks only'
     locator.value(['metrics', name, 'accumulation'], what, right)
   }
 }
@@ -173,6 +175,10 @@ function checkSinks(document: Partial<ConfigDocument>, locator: Locator): void {
       const what = `sink ${first.name} dates points by the ${first.timestamp} of the window`
       locator.value([...at, 'timestamp'], what, 'give all sinks the same timestamp')
     }
+    if (sink.required && locator.has([...at, 'maxBacklog'])) {
+      const what = 'a required sink drops nothing: reading pauses at outbox.maxBytes'
+      locator.key([...at, 'maxBacklog'], what, 'add required: false, or leave maxBacklog out')
+    }
     if (sink.type === 'embedded') {
       if (embedded !== undefined) {
         const what = `sink ${embedded} is the embedded store already`
@@ -185,6 +191,14 @@ function checkSinks(document: Partial<ConfigDocument>, locator: Locator): void {
         locator.value([...at, 'path'], `sink ${other} writes this file too`, 'name another file')
       }
       paths.set(sink.path, name)
+      if (sink.keep !== undefined && sink.rollSize === undefined) {
+        locator.key([...at, 'keep'], 'nothing is put aside', 'add rollSize, or leave keep out')
+      }
+    } else if (sink.type === 'kafka') {
+      checkTls([...at, 'tls'], sink.tls, locator)
+    } else if (sink.verifyShare <= 0) {
+      const what = 'a share of 0 reads nothing back'
+      locator.value([...at, 'verifyShare'], what, 'write more, or verify: none')
     } else if (sink.retry.initial > sink.retry.max) {
       const what = `the first wait, ${formatDuration(sink.retry.initial)}, is longer than max`
       const right = `write at most ${formatDuration(sink.retry.max)}`

@@ -50,7 +50,14 @@ describe('a config', () => {
     })
     assert.deepEqual(config.server.listen, { host: '127.0.0.1', port: 4280 })
     assert.deepEqual(config.sinks, [
-      { name: 'local', type: 'embedded', prefix: 'warden.', timestamp: 'start' },
+      {
+        name: 'local',
+        type: 'embedded',
+        prefix: 'warden.',
+        timestamp: 'start',
+        required: true,
+        maxBacklogBytes: 2 ** 30,
+      },
     ])
     assert.equal(config.stateDir, '/etc/warden/.warden/lending')
     assert.deepEqual(config.deadLetters, {

@@ -3,6 +3,7 @@ import {
   appendFileSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -53,6 +54,31 @@ describe('FileSink', () => {
       for (const line of written.slice(0, -1)) JSON.parse(line)
     })
   }
+
+  it('puts a full file aside, begins a new one, and keeps as many as told, over a restart too', async () => {
+    const path = join(directory, 'rolled.jsonl')
+    const written: string[] = []
+    for (let life = 0; life < 2; life++) {
+      const sink: Sink = new FileSink({ name: 'file', path, rollBytes: 1_000, keepFiles: 3 })
+      for (let i = 0; i < 10; i++) {
+        const points = contractPoints(7)
+        written.push(...points.map(({ tags }) => tags.series ?? ''))
+        const { failed } = await sink.write(points, never)
+        assert.equal(failed, false)
+      }
+      await sink.close()
+    }
+    const files = readdirSync(directory).filter((name) => name.startsWith('rolled.jsonl'))
+    assert.equal(files.length, 4, files.join())
+    const kept = [...files.slice(1), 'rolled.jsonl'].flatMap((name) =>
+      readFileSync(join(directory, name), 'utf8')
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line).tags.series),
+    )
+    assert.deepEqual(kept, written.slice(-kept.length))
+    assert.ok(kept.length >= 21, `${kept.length}`)
+  })
 
   it('says why it can’t be opened', () => {
     const path = join(directory, 'a-directory')
