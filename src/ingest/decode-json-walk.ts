@@ -1,9 +1,7 @@
-import type { EventPlan, FieldPath, TimeFormat } from '../core/plan.ts'
-import { needsOutcome, needsUser } from '../core/plan.ts'
+import type { EventPlan, TimeFormat } from '../core/plan.ts'
 import { type DecodedBatch, resetDecodedBatch } from '../core/rows.ts'
 import { type EpochMs, epochMs } from '../core/time.ts'
 import { type CompiledFilter, compileFilter, SymbolsFull } from './compiled-filter.ts'
-import { pathsOf } from './condition.ts'
 import { JsonParseDecoder } from './decode-json-parse.ts'
 import { appendEvent, rowsOf } from './decoded-rows.ts'
 import type { Decoder, DecoderOptions, DecoderStats } from './decoder.ts'
@@ -11,7 +9,9 @@ import { isoTime, readsIsoTime, timeFault, timeOfNumber } from './event-time.ts'
 import { STRING } from './json-walk.ts'
 import { KeyHash } from './key-hash.ts'
 import { MAX_LINE_BYTES, visitLines } from './lines.ts'
-import { RecordBatches, type RecordVisitor } from './record-batches.ts'
+import { pathsRead } from './paths-read.ts'
+import { RecordBatches } from './record-batches.ts'
+import type { RecordVisitor } from './record-run.ts'
 import type { SourceBatch } from './source.ts'
 import { WalkedDocument } from './walked-document.ts'
 import { WalkedMetric } from './walked-metric.ts'
@@ -42,7 +42,7 @@ export class JsonWalkDecoder implements Decoder, RecordVisitor {
     this.#event = event
     this.#reference = new JsonParseDecoder(options)
     this.#batches = new RecordBatches(options.codecs, options.checkCrc ?? false)
-    const document = new WalkedDocument(pathsRead(options))
+    const document = new WalkedDocument(pathsRead(event, metrics))
     this.#document = document
     this.#where = event.where === undefined ? undefined : compileFilter(event.where, document)
     const hash = new KeyHash(options.hashKey)
@@ -136,19 +136,4 @@ export class JsonWalkDecoder implements Decoder, RecordVisitor {
     this.#where?.clear()
     for (const metric of this.#metrics) metric.clearSymbols()
   }
-}
-
-/** Every path that the source and its metrics read. */
-function pathsRead({ event, metrics }: DecoderOptions): readonly FieldPath[] {
-  const paths: FieldPath[] = []
-  if (event.time.format !== 'record') paths.push(event.time.path)
-  if (event.where !== undefined) paths.push(...pathsOf(event.where))
-  if (event.user !== undefined && metrics.some(needsUser)) paths.push(event.user)
-  if (event.outcome !== undefined && metrics.some(needsOutcome)) paths.push(event.outcome)
-  for (const metric of metrics) {
-    if (metric.where !== undefined) paths.push(...pathsOf(metric.where))
-    for (const { path } of metric.dimensions) paths.push(path)
-    for (const { path } of metric.values) paths.push(path)
-  }
-  return paths
 }

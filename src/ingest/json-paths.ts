@@ -3,11 +3,23 @@ import type { FieldPath } from '../core/plan.ts'
 const QUOTE = 34
 const TABLE_BITS = 8
 
+/** One wanted key of a node. */
+export interface PathEntry {
+  readonly node: number
+  /** UTF-8. */
+  readonly key: Uint8Array
+  /** -1 when only paths below it are wanted. */
+  readonly slot: number
+  /** Node below it; -1 when nothing below it is wanted. */
+  readonly below: number
+}
+
 /**
  * The paths that a config reads, as a tree of keys that is searched by bytes. A **slot** is a path's index, a **node** an object
  * that has wanted keys (0 is the document), an **entry** one wanted key of a node.
  */
 export class JsonPaths {
+  readonly entries: readonly PathEntry[]
   /** Slot of each entry; -1 when only paths below it are wanted. */
   readonly slotOf: Int32Array
   /** Node below each entry; -1 when nothing below it is wanted. */
@@ -49,6 +61,7 @@ export class JsonPaths {
         }
       }
     }
+    this.entries = entries
     this.size = this.#slots.size
     this.slotOf = Int32Array.from(entries, (entry) => entry.slot)
     this.nodeBelow = Int32Array.from(entries, (entry) => entry.below)

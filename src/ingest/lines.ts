@@ -1,5 +1,5 @@
 import { epochMs } from '../core/time.ts'
-import type { RecordVisitor } from './record-batches.ts'
+import type { RecordVisitor } from './record-run.ts'
 import type { SourceBatch } from './source.ts'
 
 /** Default bound of a document in `lines` framing, in bytes. */

@@ -1,14 +1,6 @@
 import { WardenError } from '../core/errors.ts'
+import { corrupt, type RecordVisitor, RecordWalk, type RunVisitor } from './record-run.ts'
 import type { SourceBatch } from './source.ts'
-
-/** Takes the records of a batch one by one, in order of offset. */
-export interface RecordVisitor {
-  /**
-   * A record with a value in `start ≤ i < end` of `bytes`; `start` is -1 for a null value (tombstone).
-   * @param timestamp epoch ms; 0 when the record has none
-   */
-  record(bytes: Buffer, start: number, end: number, offset: number, timestamp: number): void
-}
 
 export type CompressionCodec = 'gzip' | 'snappy' | 'lz4' | 'zstd'
 
@@ -52,8 +44,7 @@ const codecNames: Readonly<Record<number, CompressionCodec>> = {
 export class RecordBatches {
   readonly #codecs: RecordCodecs | undefined
   readonly #checkCrc: boolean
-  /** Position behind the number that was read last. */
-  #at = 0
+  readonly #walk = new RecordWalk()
 
   constructor(codecs: RecordCodecs | undefined, checkCrc: boolean) {
     this.#codecs = codecs
@@ -62,6 +53,12 @@ export class RecordBatches {
 
   /** Throws `source_unsupported` or `source_corrupt`; records before the broken one have been visited. */
   visit(batch: SourceBatch, visitor: RecordVisitor): void {
+    this.#walk.visitor = visitor
+    this.visitRuns(batch, this.#walk)
+  }
+
+  /** The same for who walks the records himself. */
+  visitRuns(batch: SourceBatch, visitor: RunVisitor): void {
     const { bytes, fromOffset } = batch
     const aborts = batch.aborted.length === 0 ? undefined : new AbortedProducers(batch)
     let at = 0
@@ -100,53 +97,21 @@ export class RecordBatches {
     baseOffset: number,
     attributes: number,
     fromOffset: number,
-    visitor: RecordVisitor,
+    visitor: RunVisitor,
   ): void {
     const count = batch.readInt32BE(at + COUNT_AT)
     const appendTime = (attributes & LOG_APPEND_TIME) !== 0
-    const baseTimestamp = readSigned(
-      batch,
-      at + (appendTime ? MAX_TIMESTAMP_AT : BASE_TIMESTAMP_AT),
-    )
+    const timestamp = readSigned(batch, at + (appendTime ? MAX_TIMESTAMP_AT : BASE_TIMESTAMP_AT))
     const skip = fromOffset - baseOffset
     let bytes = batch
     let end = batchEnd
-    this.#at = at + HEADER_BYTES
+    let start = at + HEADER_BYTES
     if ((attributes & COMPRESSION) !== 0) {
-      bytes = this.#decompressed(
-        batch.subarray(this.#at, end),
-        attributes & COMPRESSION,
-        baseOffset,
-      )
+      bytes = this.#decompressed(batch.subarray(start, end), attributes & COMPRESSION, baseOffset)
       end = bytes.length
-      this.#at = 0
+      start = 0
     }
-    for (let index = 0; index < count; index++) {
-      const length = this.#varint(bytes)
-      const recordEnd = this.#at + length
-      if (length < 0 || recordEnd > end) throw corrupt(baseOffset, `record ${index} is cut off`)
-      this.#at++
-      const timestampDelta = this.#varlong(bytes)
-      const offsetDelta = this.#varint(bytes)
-      const keyLength = this.#varint(bytes)
-      if (keyLength > 0) this.#at += keyLength
-      const valueLength = this.#varint(bytes)
-      const start = this.#at
-      if (start + valueLength > recordEnd || start > recordEnd) {
-        throw corrupt(baseOffset, `the value of record ${index} is longer than the record`)
-      }
-      if (offsetDelta >= skip) {
-        const timestamp = appendTime ? baseTimestamp : baseTimestamp + timestampDelta
-        visitor.record(
-          bytes,
-          valueLength < 0 ? -1 : start,
-          start + Math.max(0, valueLength),
-          baseOffset + offsetDelta,
-          timestamp > 0 ? timestamp : 0,
-        )
-      }
-      this.#at = recordEnd
-    }
+    visitor.run({ bytes, start, end, count, baseOffset, skip, timestamp, appendTime })
   }
 
   #decompressed(bytes: Buffer, code: number, baseOffset: number): Buffer {
@@ -160,32 +125,6 @@ export class RecordBatches {
     }
     if (plain === undefined) throw unsupportedCodec(codec)
     return plain
-  }
-
-  /** A zigzag number of at most 32 bits. */
-  #varint(bytes: Buffer): number {
-    let at = this.#at
-    let byte = bytes[at++] as number
-    let value = byte & 127
-    for (let shift = 7; byte > 127 && shift < 35; shift += 7) {
-      byte = bytes[at++] as number
-      value |= (byte & 127) << shift
-    }
-    this.#at = at
-    return (value >>> 1) ^ -(value & 1)
-  }
-
-  /** A zigzag number of at most 64 bits, exact up to 2^53. */
-  #varlong(bytes: Buffer): number {
-    let at = this.#at
-    let byte = bytes[at++] as number
-    let value = byte & 127
-    for (let weight = 128; byte > 127 && weight < 2 ** 70; weight *= 128) {
-      byte = bytes[at++] as number
-      value += (byte & 127) * weight
-    }
-    this.#at = at
-    return value % 2 === 0 ? value / 2 : -(value + 1) / 2
   }
 }
 
@@ -262,15 +201,5 @@ function unsupportedCodec(codec: CompressionCodec): WardenError {
   return new WardenError(
     'source_unsupported',
     `record batches are compressed with ${codec}, which this process can't read: ${cure}`,
-  )
-}
-
-function corrupt(offset: number, what: string, cause?: unknown): WardenError {
-  return new WardenError(
-    'source_corrupt',
-    `the record batch at offset ${offset} is broken: ${what}`,
-    {
-      cause,
-    },
   )
 }
