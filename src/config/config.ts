@@ -1,3 +1,4 @@
+import type { AlertPlan } from '../core/alert-plan.ts'
 import type {
   Accumulation,
   FieldPath,
@@ -25,6 +26,9 @@ export interface Config {
     readonly maxRate: number | undefined
   }
   readonly lateEvents: SideOutputConfig
+  readonly alerts: AlertPlan
+  /** Absolute path of the file that the rules come from, watched while Warden runs; undefined: they stand in the config. */
+  readonly alertFile: string | undefined
   readonly checkpoint: CheckpointConfig
   readonly restart: RestartConfig
   readonly server: { readonly listen: ListenAddress; readonly token: Secret | undefined }

@@ -2,6 +2,7 @@ import { type Document, LineCounter, type Node } from 'yaml'
 import type { JobPlan } from '../core/plan.ts'
 import { checkConfig, checkMetrics } from './check/check-config.ts'
 import type { Config } from './config.ts'
+import { readAlertFile } from './load-alerts.ts'
 import { eventPlanOf, metricPlanOf } from './plan.ts'
 import { ConfigError } from './problem.ts'
 import { type ConfigNode, defaultNode, nodeOf, readDocument } from './read/document.ts'
@@ -36,7 +37,17 @@ export function parseConfig(text: string, options: ParseOptions): Config {
   const document = reader.read(configSchema, root)
   checkConfig(document, new Locator(root, problems))
   if (problems.found.length > 0) throw new ConfigError(problems.found)
-  return resolveConfig(document, file, directoryOf(options))
+  const config = resolveConfig(document, file, directoryOf(options))
+  const { alertFile, job } = config
+  if (alertFile === undefined) return config
+  const alerts = readAlertFile({
+    ...options,
+    file: alertFile,
+    directory: resolvePath(alertFile, '..'),
+    job,
+    metrics: document.metrics,
+  })
+  return { ...config, alerts }
 }
 
 /** A config that stands inside another YAML file. */

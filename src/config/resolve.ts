@@ -8,6 +8,7 @@ import type {
   TlsConfig,
 } from './config.ts'
 import { resolvePath } from './read/paths.ts'
+import { resolveAlerts } from './resolve-alerts.ts'
 import { resolveEvent, resolveMetric } from './resolve-metric.ts'
 import type { ConfigDocument, SinkDocument, SourceDocument } from './schema.ts'
 
@@ -30,6 +31,8 @@ export function resolveConfig(document: ConfigDocument, file: string, directory:
       maxRate: document.deadLetters.maxRate,
     },
     lateEvents: resolveSideOutput(document.lateEvents, `${stateDir}/late-events.jsonl`),
+    alerts: resolveAlerts(document.alerts, job),
+    alertFile: document.alerts.file,
     checkpoint: {
       intervalMs: checkpoint.interval,
       timeoutMs: checkpoint.timeout,

@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox'
+import { alerts } from './schema/alerts.ts'
 import { inlineSource } from './schema/event.ts'
 import { filePath, legalName, named, optional, section, words } from './schema/fields.ts'
 import { metric } from './schema/metrics.ts'
@@ -31,6 +32,7 @@ export const configSchema = section(
     }),
     deadLetters,
     lateEvents,
+    alerts,
     checkpoint,
     restart,
     server,

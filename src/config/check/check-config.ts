@@ -5,6 +5,7 @@ import { suggestion } from '../read/suggest.ts'
 import { resolveAggregate } from '../resolve-metric.ts'
 import type { ListenAddress } from '../schema/fields.ts'
 import type { ConfigDocument, EventDocument, MetricDocument, SourceDocument } from '../schema.ts'
+import { checkAlerts } from './check-alerts.ts'
 import { checkMetric } from './check-metric.ts'
 
 /**
@@ -18,6 +19,7 @@ export function checkConfig(document: Partial<ConfigDocument>, locator: Locator)
   }
   checkMetrics(document.metrics ?? {}, document.sources ?? {}, locator)
   checkDiscarding(document, locator)
+  checkAlerts(document.alerts ?? {}, document.metrics ?? {}, ['alerts'], locator)
   checkSinks(document, locator)
   checkSideOutputs(document, locator)
   checkServers(document, locator)
