@@ -1,22 +1,31 @@
 /**
- * `npm run bench`: the whole job against the least that a Kafka consumer in Node does. Needs Linux (/proc), and what a real
- * broker needs (test/services/README.md). Writes its table into docs/benchmarks.md.
+ * `npm run bench`: the whole job by Warden, Flink, bytewax and kafkajs on the same topic, in turn. Needs Linux (/proc) and what a real
+ * broker needs (test/services/README.md). Writes its table into docs/benchmarks.md, without compression also docs/benchmarks.svg.
  *
- *   npm run bench -- [--events 3000000] [--users 3000000] [--hours 6] [--rounds 5] [--compression none|gzip|lz4|snappy]
- *     --dry                   leave docs/benchmarks.md as it is
- *     --peers LIST            some of kafkajs,warden,kept; by default all
+ *   npm run bench -- [--rounds 5] [--events 3000000] [--users 3000000] [--hours 6] [--compression none|gzip|lz4|snappy|zstd]
+ *     --peers LIST            names from the list below, by default all; `name:2` measures only in the first two rounds
+ *     --keyed                 the events of a user lie in one partition
  *     --program NAME=FILE     one more Warden, `bin/warden.js` of another built checkout; may be given several times
  *     --bootstrap HOST:PORT   a broker that runs; the topic of these events stays there and is found again
  *     --node-argument ARG     for Warden's Node, such as --cpu-prof
+ *     --dry                   leave docs as it is
  */
 import { parseArgs } from 'node:util'
 import { KafkaCluster } from '../support/kafka-cluster.ts'
 import { startKafka } from '../support/kafka-service.ts'
-import { type BenchSpec, benchEvents, type ExpectedCell, recordsOf } from './whole-job/events.ts'
-import { type Compression, compressions, fillTopic } from './whole-job/fill-topic.ts'
-import { type Measured, measureConsumer } from './whole-job/measure.ts'
-import { circumstances, replaceSection, resultTable } from './whole-job/report.ts'
-import { measureWarden } from './whole-job/warden-run.ts'
+import { type Compression, compressions, provideTopic } from './load/fill-topic.ts'
+import { type LoadSpec, usualLoad } from './load/load-spec.ts'
+import { hourMs, startMs } from './load/loan-events.ts'
+import { bytewaxPeer } from './peers/bytewax-peer.ts'
+import { flinkPeer } from './peers/flink-peer.ts'
+import { kafkajsPeers } from './peers/kafkajs-peers.ts'
+import type { Peer } from './peers/peer.ts'
+import type { Measured } from './peers/stopwatch.ts'
+import { wardenPeer } from './peers/warden-peer.ts'
+import { barsSvg } from './report/bars-svg.ts'
+import { circumstances, commandOf } from './report/circumstances.ts'
+import { peersTable } from './report/peers-table.ts'
+import { replaceSection, writeDoc } from './report/sections.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -25,7 +34,8 @@ const { values: options } = parseArgs({
     hours: { type: 'string', default: '6' },
     rounds: { type: 'string', default: '5' },
     compression: { type: 'string', default: 'none' },
-    peers: { type: 'string', default: 'kafkajs,warden,kept' },
+    peers: { type: 'string' },
+    keyed: { type: 'boolean', default: false },
     program: { type: 'string', multiple: true, default: [] },
     bootstrap: { type: 'string' },
     dry: { type: 'boolean', default: false },
@@ -33,100 +43,108 @@ const { values: options } = parseArgs({
   },
 })
 
-interface Peer {
-  readonly key: string
-  readonly name: string
-  readonly measure: () => Promise<Measured>
+/** Before the name of a `--program`. */
+const programKey = 'warden '
+
+interface Entry {
+  readonly peer: Peer
+  /** Rounds in which it is measured. */
+  readonly limit: number
   readonly rounds: Measured[]
 }
 
-const spec: BenchSpec = {
+const spec: LoadSpec = {
+  ...usualLoad,
   events: Number(options.events),
   users: Number(options.users),
   hours: Number(options.hours),
-  partitions: 4,
+  keyed: options.keyed,
 }
 const compression = compressionOf(options.compression)
-const records = recordsOf(spec)
-const command = `npm run bench${process.argv.length > 2 ? ` -- ${process.argv.slice(2).join(' ')}` : ''}`
-const machine = circumstances(command)
-const cells = new Map<string, ExpectedCell>()
+const rounds = Number(options.rounds)
+const machine = circumstances(commandOf('bench'), ['kafkajs', 'flink', 'bytewax'])
 
 const service = options.bootstrap === undefined ? await startKafka() : undefined
 try {
   const cluster =
     service ?? new KafkaCluster({ bootstrap: options.bootstrap ?? '', sasl: undefined })
-  const topic = `bench-${Object.values(spec).join('-')}-${compression}`
-  await provide(cluster, topic)
-  const peers = peersOf(cluster.bootstrap, topic)
-  for (let round = 1; round <= Number(options.rounds); round++) {
-    for (const { name, measure, rounds } of peers) {
-      const measured = await measure()
-      rounds.push(measured)
-      const { eventsPerSecond, cpuSecondsPerMillion, peakRssMib } = measured
-      console.error(
-        `round ${round}: ${name}: ${Math.round(eventsPerSecond / 1000)}k/s, ${cpuSecondsPerMillion.toFixed(2)} CPU s per M, ${peakRssMib.toFixed(0)} MiB`,
-      )
+  const entries = chosen(allPeers(cluster))
+  const topic = await provideTopic(cluster, spec, compression)
+  const endMs = startMs + spec.hours * hourMs
+  const task = { bootstrap: cluster.bootstrap, topic, endMs }
+  for (let round = 1; round <= rounds; round++) {
+    for (const { peer, limit, rounds: done } of entries) {
+      if (round > limit) continue
+      const measured = await peer.measure(task)
+      done.push(measured)
+      console.error(`round ${round}: ${peer.name}: ${inShort(measured)}`)
     }
   }
-  const text = `${machine}\n\n${resultTable(peers)}`
+  const results = entries.map(({ peer, rounds }) => ({ key: peer.key, name: peer.name, rounds }))
+  const text = `${machine}\n\n${peersTable(results)}`
   console.log(text)
   if (!options.dry) {
-    const file = new URL('../../docs/benchmarks.md', import.meta.url)
-    replaceSection(file, `whole job: ${compression}`, text)
+    replaceSection('benchmarks.md', `whole job: ${compression}`, text)
+    const note = `${spec.events / 1e6} M events of 312 bytes, two metrics, checkpoints every 10 s, 2 cores with the broker on them; npm run bench`
+    if (compression === 'none') {
+      writeDoc('benchmarks.svg', barsSvg('The whole job, from one Kafka topic', note, results))
+    }
   }
 } finally {
   await service?.stop()
 }
 
-/** Makes the topic unless it is there with all its records; counts what Warden must find in any case. */
-async function provide(cluster: KafkaCluster, topic: string): Promise<void> {
-  const startedAt = performance.now()
-  const events = benchEvents(spec, cells)
-  const ends = await cluster.endOffsets(topic).catch(() => new Map<number, number>())
-  const there = [...ends.values()].reduce((sum, end) => sum + end, 0)
-  if (there === records) {
-    for (const _ of events);
-    return
-  }
-  if (ends.size > 0) await cluster.deleteTopic(topic)
-  await cluster.createTopic(topic, spec.partitions)
-  await fillTopic(cluster.bootstrap, topic, spec.partitions, compression, events)
-  const seconds = (performance.now() - startedAt) / 1000
-  console.error(`${records} records written in ${seconds.toFixed(0)} s`)
+function allPeers(cluster: KafkaCluster): Peer[] {
+  const flink = (
+    key: string,
+    name: string,
+    backend: 'hashmap' | 'rocksdb',
+    metrics: 'both' | 'loan',
+  ) => flinkPeer({ key, name, backend, metrics }, () => cluster)
+  const nodeArguments = options['node-argument']
+  const warden = (key: string, name: string, lanes: number, more = {}) =>
+    wardenPeer({ key, name, lanes, nodeArguments, ...more })
+  return [
+    flink('flink-heap', 'Flink, heap, p2', 'hashmap', 'both'),
+    flink('flink-rocksdb', 'Flink, RocksDB, p2', 'rocksdb', 'both'),
+    flink('flink-heap-loan', 'Flink, heap, p2, first metric only', 'hashmap', 'loan'),
+    ...kafkajsPeers(compression),
+    bytewaxPeer,
+    warden('warden-1', 'Warden, 1 lane', 1),
+    warden('warden-2', 'Warden, 2 lanes', 2),
+    warden('warden-1-kept', 'Warden, 1 lane, all hours kept', 1, {
+      setup: { allowedLateness: `${spec.hours + 1}h` },
+    }),
+    ...options.program.map((text) => {
+      const [name = '', program = ''] = text.split('=')
+      return warden(`${programKey}${name}`, name, 1, { program })
+    }),
+  ]
 }
 
-function peersOf(bootstrap: string, topic: string): Peer[] {
-  const warden = (program: string, allowedLateness: string) => () =>
-    measureWarden({
-      program,
-      bootstrap,
-      topic,
-      records,
-      expected: cells,
-      allowedLateness,
-      nodeArguments: options['node-argument'],
-    })
-  const program = new URL('../../bin/warden.js', import.meta.url).pathname
-  const all = [
-    {
-      key: 'kafkajs',
-      name: 'kafkajs, JSON.parse',
-      measure: () => measureConsumer(bootstrap, topic, records),
-    },
-    { key: 'warden', name: 'Warden', measure: warden(program, '10m') },
-    {
-      key: 'kept',
-      name: 'Warden, all hours kept',
-      measure: warden(program, `${spec.hours + 1}h`),
-    },
-  ]
-  const chosen = all.filter(({ key }) => options.peers.split(',').includes(key))
-  const others = options.program.map((text) => {
-    const [name = '', file = ''] = text.split('=')
-    return { key: name, name, measure: warden(file, '10m') }
+/** Those that were asked for and can run; says why the others do not. */
+function chosen(all: readonly Peer[]): Entry[] {
+  const wanted = options.peers?.split(',').map((text) => text.split(':'))
+  const unknown = wanted?.filter(([key]) => !all.some((peer) => peer.key === key)) ?? []
+  if (unknown.length > 0) {
+    const known = all.map(({ key }) => key).join(', ')
+    throw new Error(`no peer is called ${unknown.join(', ')}; there are ${known}`)
+  }
+  return all.flatMap((peer) => {
+    const asked = wanted?.find(([key]) => key === peer.key)
+    const isProgram = peer.key.startsWith(programKey)
+    if (wanted !== undefined && asked === undefined && !isProgram) return []
+    const missing = peer.missing()
+    if (missing !== undefined) {
+      console.error(`LEFT OUT ${peer.name}: ${missing}`)
+      return []
+    }
+    return [{ peer, limit: Number(asked?.[1] ?? rounds), rounds: [] }]
   })
-  return [...chosen, ...others].map((peer) => ({ ...peer, rounds: [] }))
+}
+
+function inShort({ eventsPerSecond, cpuSecondsPerMillion, peakRssMib }: Measured): string {
+  return `${Math.round(eventsPerSecond / 1000)}k/s, ${cpuSecondsPerMillion.toFixed(2)} CPU s per M, ${peakRssMib.toFixed(0)} MiB`
 }
 
 function compressionOf(text: string): Compression {

@@ -37,7 +37,21 @@ export function isCached(list: JarList): boolean {
  * at once, one fills it and the others wait.
  */
 export async function cachedJars(list: JarList): Promise<string> {
-  const directory = cacheDirectory(list)
+  return await fillOnce(cacheDirectory(list), (directory) => list.fill(directory))
+}
+
+/** The same for anything else that is fetched once, such as packages of another language. */
+export async function cachedDirectory(
+  name: string,
+  fill: (directory: string) => Promise<void>,
+): Promise<string> {
+  return await fillOnce(join(cacheRoot(), name), fill)
+}
+
+async function fillOnce(
+  directory: string,
+  fill: (directory: string) => Promise<void>,
+): Promise<string> {
   const lock = `${directory}.lock`
   await mkdir(dirname(directory), { recursive: true })
   for (;;) {
@@ -49,7 +63,7 @@ export async function cachedJars(list: JarList): Promise<string> {
     if (existsSync(directory)) return directory
     await removeLeftovers(directory)
     const temporary = await mkdtemp(`${directory}.tmp-`)
-    await list.fill(temporary)
+    await fill(temporary)
     await rename(temporary, directory)
     return directory
   } finally {
