@@ -4,12 +4,15 @@ import type { SeriesDictionary } from '../core/series.ts'
 import type { EpochMs } from '../core/time.ts'
 import type { RecordCodecs } from './record-batches.ts'
 import type { SourceBatch } from './source.ts'
+import type { WasmBuild } from './wasm/wasm-engine.ts'
 
 /**
+ * `json-parse`: the reference, JSON.parse per document.
  * `json-walk`: reads the configured fields from the bytes and hands every document it is not sure of to `json-parse`.
- * `json-parse`: the reference, JSON.parse per document. Both give equal rows, rejects and hashes.
+ * `json-wasm`: the same in WebAssembly, with vector instructions where the processor has them.
+ * All give equal rows, rejects and hashes for every plan.
  */
-export type DecoderKind = 'json-walk' | 'json-parse'
+export type DecoderKind = 'json-wasm' | 'json-walk' | 'json-parse'
 
 /** Port: bytes in, rows in columns out. */
 export interface Decoder {
@@ -26,7 +29,7 @@ export interface Decoder {
 export interface DecoderStats {
   /** Records read, rejects included. */
   records: number
-  /** Documents that `json-walk` left to JSON.parse. */
+  /** Documents that `json-walk` or `json-wasm` left to JSON.parse. */
   fallbacks: number
   /** Times the interned texts outgrew their bound and were forgotten; often means that a filter or dimension reads a field with a value per event. */
   internResets: number
@@ -46,4 +49,6 @@ export interface DecoderOptions {
   readonly checkCrc?: boolean
   /** Longest document of `lines` framing, in bytes; 1 MiB by default. Kafka's own limit holds for Kafka. */
   readonly maxLineBytes?: number
+  /** Of `json-wasm`; what this process can run by default. */
+  readonly wasmBuild?: WasmBuild
 }

@@ -121,7 +121,8 @@ export function decimal(b: Buffer, start: number, end: number): number {
   return negative ? -value : value
 }
 
-function decimalText(b: Buffer, start: number, end: number): number {
+/** The number that `start ≤ i < end` spells, NaN when it spells none; as slow as it is general. */
+export function decimalText(b: Buffer, start: number, end: number): number {
   const text = b.toString('latin1', start, end)
   return NUMERIC_TEXT.test(text) ? Number(text) : Number.NaN
 }

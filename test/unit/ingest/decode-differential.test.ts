@@ -8,7 +8,7 @@ import { documents, hostileDocuments } from '../../support/json-texts.ts'
 import { kafkaBatch, recordBatch } from '../../support/kafka-batches.ts'
 
 /** Documents compared; `FUZZ=1000000` for a long run. */
-const cases = Number(process.env.FUZZ ?? 5000)
+const cases = Number(process.env.FUZZ ?? 20_000)
 
 interface Plans {
   readonly event: EventPlan
@@ -115,54 +115,65 @@ function keys(out: DecodedBatch, metrics: readonly MetricPlan[]) {
   )
 }
 
-function pairOf({ event, metrics }: Plans) {
+/** The decoders that must do what JSON.parse does. */
+const subjects = [
+  { name: 'json-walk', kind: 'json-walk', options: {} },
+  { name: 'json-wasm', kind: 'json-wasm', options: { wasmBuild: 'simd' } },
+  { name: 'json-wasm without vectors', kind: 'json-wasm', options: { wasmBuild: 'plain' } },
+] as const
+
+function setOf({ event, metrics }: Plans) {
   return {
-    walk: decoderFor('json-walk', event, metrics),
+    subjects: subjects.map(({ kind, options }) => decoderFor(kind, event, metrics, options)),
     parse: decoderFor('json-parse', event, metrics),
   }
 }
 
-function assertEqual(
-  pair: ReturnType<typeof pairOf>,
-  { metrics }: Plans,
-  values: readonly Buffer[],
-) {
+type DecoderSet = ReturnType<typeof setOf>
+
+function assertEqual(set: DecoderSet, { metrics }: Plans, values: readonly Buffer[]) {
   const bytes = recordBatch({ records: values.map((value) => ({ value })), baseTimestamp: NOW - 5 })
-  for (const { decoder, out } of [pair.walk, pair.parse])
+  const { parse } = set
+  parse.decoder.decode(kafkaBatch([bytes]), NOW, parse.out)
+  const expected = contents(parse.out)
+  const expectedKeys = keys(parse.out, metrics)
+  assert.equal(parse.out.records, values.length)
+  for (const [index, { decoder, out }] of set.subjects.entries()) {
     decoder.decode(kafkaBatch([bytes]), NOW, out)
-  assert.deepEqual(contents(pair.walk.out), contents(pair.parse.out))
-  assert.deepEqual(keys(pair.walk.out, metrics), keys(pair.parse.out, metrics))
-  assert.equal(pair.walk.out.records, values.length)
+    assert.deepEqual(contents(out), expected, subjects[index]?.name)
+    assert.deepEqual(keys(out, metrics), expectedKeys, subjects[index]?.name)
+  }
 }
 
 for (const [index, plan] of plans.entries()) {
-  test(`json-walk and json-parse give equal rows, rejects and hashes: plan ${index}`, () => {
-    let pair = pairOf(plan)
+  test(`every decoder gives the rows, rejects and hashes of JSON.parse: plan ${index}`, () => {
+    let set = setOf(plan)
     let runs = 0
     let rows = 0
     fc.assert(
-      fc.property(documents, (document) => {
-        // Series dictionaries fill up: now and then both begin anew.
-        if (runs++ % 500 === 0) pair = pairOf(plan)
-        assertEqual(pair, plan, [document])
-        rows += pair.walk.out.length
+      // Ten at a time: a batch costs more than its documents.
+      fc.property(fc.array(documents, { minLength: 10, maxLength: 10 }), (batch) => {
+        // Series dictionaries fill up: now and then all begin anew.
+        if (runs++ % 50 === 0) set = setOf(plan)
+        assertEqual(set, plan, batch)
+        rows += set.parse.out.length
       }),
-      { numRuns: Math.ceil(cases / plans.length) },
+      { numRuns: Math.ceil(cases / plans.length / 10) },
     )
     assert.ok(
-      rows > runs / 10,
-      `only ${rows} of ${runs} documents gave an event: the generator is off`,
+      rows > runs,
+      `only ${rows} of ${runs * 10} documents gave an event: the generator is off`,
     )
   })
 
-  test(`json-walk and json-parse agree on hostile documents: plan ${index}`, () => {
-    assertEqual(pairOf(plan), plan, hostileDocuments)
+  test(`every decoder agrees with JSON.parse on hostile documents: plan ${index}`, () => {
+    assertEqual(setOf(plan), plan, hostileDocuments)
   })
 }
 
-test('json-walk and json-parse agree on a good document with any one byte changed', () => {
+test('every decoder agrees with JSON.parse on a good document with any one byte changed', () => {
   const plan: Plans = { event: eventPlan(), metrics: [metricPlan()] }
-  const pair = pairOf(plan)
+  const set = setOf(plan)
   const good = Buffer.from(
     '{"eventTime":1699999999123,"userId":"u1\\n","status":"fail","bizLine":"\u676d",' +
       '"event":"pay","n":[-1.5e3,0,true,null],"o":{"a":false}}',
@@ -187,15 +198,17 @@ test('json-walk and json-parse agree on a good document with any one byte change
       document[at] = byte
       return document
     })
-    assertEqual(pair, plan, changed)
+    assertEqual(set, plan, changed)
   }
 })
 
-test('json-walk leaves well-formed documents to nobody', () => {
-  const { decoder, out } = decoderFor('json-walk', eventPlan(), [metricPlan()])
-  const value = `{ "a\\u0062c": ["x", {"y": -1.5e3}], "eventTime" : 1699999999, "userId": "\\ud83d\\ude00",
+for (const { name, kind, options } of subjects) {
+  test(`${name} leaves well-formed documents to nobody`, () => {
+    const { decoder, out } = decoderFor(kind, eventPlan(), [metricPlan()], options)
+    const value = `{ "a\\u0062c": ["x", {"y": -1.5e3}], "eventTime" : 1699999999, "userId": "\\ud83d\\ude00",
     "bizLine":"杭州", "event":"p\\"ay", "status":"SUCC", "product":null, "z": [[], {}, true, false, null] }`
-  decoder.decode(kafkaBatch([recordBatch({ records: [{ value }] })]), NOW, out)
-  assert.equal(out.metrics[0]?.length, 1)
-  assert.equal(decoder.stats.fallbacks, 0)
-})
+    decoder.decode(kafkaBatch([recordBatch({ records: [{ value }] })]), NOW, out)
+    assert.equal(out.metrics[0]?.length, 1)
+    assert.equal(decoder.stats.fallbacks, 0)
+  })
+}

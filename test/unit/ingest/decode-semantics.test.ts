@@ -3,7 +3,14 @@ import { test } from 'node:test'
 import type { Condition, EventPlan, MetricPlan } from '../../../src/core/plan.ts'
 import { durationMs, epochMs } from '../../../src/core/time.ts'
 import { KeyHash } from '../../../src/ingest/key-hash.ts'
-import { decoderFor, eventPlan, HASH_KEY, metricPlan, NOW } from '../../support/decode-plans.ts'
+import {
+  decoderFor,
+  eventPlan,
+  HASH_KEY,
+  linesBatch,
+  metricPlan,
+  NOW,
+} from '../../support/decode-plans.ts'
 import { kafkaBatch, recordBatch } from '../../support/kafka-batches.ts'
 
 const good = {
@@ -17,7 +24,7 @@ const good = {
 
 const text = (changes: object) => JSON.stringify({ ...good, ...changes })
 
-for (const kind of ['json-walk', 'json-parse'] as const) {
+for (const kind of ['json-wasm', 'json-walk', 'json-parse'] as const) {
   const decoded = (
     values: readonly (string | null)[],
     metrics: readonly MetricPlan[] = [metricPlan()],
@@ -354,14 +361,16 @@ for (const kind of ['json-walk', 'json-parse'] as const) {
       splitByOutcome: false,
     })
     const { decoder, out } = decoderFor(kind, eventPlan(), [metric])
-    const count = 70_000
-    const records = Array.from({ length: count }, (_, id) => ({
-      value: `{"eventTime":${NOW},"id":"id-${id}","bizLine":"${id % 3}"}`,
-    }))
-    decoder.decode(kafkaBatch([recordBatch({ records })]), NOW, out)
+    // More than the table of `json-walk` holds, or that of `json-wasm`.
+    const count = kind === 'json-wasm' ? 300_000 : 70_000
+    const lines = Array.from(
+      { length: count },
+      (_, id) => `{"eventTime":${NOW},"id":"id-${id}","bizLine":"${id % 3}"}\n`,
+    )
+    decoder.decode(linesBatch(lines.join('')), NOW, out)
     assert.equal(out.metrics[0]?.length, count / 10)
     assert.deepEqual([...(out.metrics[0]?.series.slice(0, 4) ?? [])], [0, 1, 2, 0])
-    assert.equal(decoder.stats.internResets, kind === 'json-walk' ? 1 : 0)
+    assert.equal(decoder.stats.internResets, kind === 'json-parse' ? 0 : 1)
     assert.equal(decoder.stats.records, count)
   })
 }

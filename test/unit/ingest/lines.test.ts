@@ -42,7 +42,7 @@ test('cutting the bytes at a line end changes nothing', () => {
   )
 })
 
-for (const kind of ['json-walk', 'json-parse'] as const) {
+for (const kind of ['json-wasm', 'json-walk', 'json-parse'] as const) {
   test(`${kind}: a line beyond the bound is too large, and the lines around it are read`, () => {
     const metric = metricPlan({ dimensions: [], keep: undefined, splitByOutcome: false })
     const { decoder, out } = decoderFor(kind, eventPlan(), [metric], { maxLineBytes: 100 })
