@@ -40,6 +40,8 @@ export class LogDelivery implements SinkDelivery {
   #passed = 0
   #draining = 0
   #wake: () => void = () => {}
+  /** Ends the wait for what is under way. */
+  #abandon: () => void = () => {}
   #cancelTick: () => void = () => {}
   #unsubscribe: () => void = () => {}
   #waiters: (() => void)[] = []
@@ -70,6 +72,7 @@ export class LogDelivery implements SinkDelivery {
     this.#stop.abort()
     this.#unsubscribe()
     this.#cancelTick()
+    this.#abandon()
     this.#notify()
     await this.#running
     this.#metrics.forget()
@@ -147,7 +150,7 @@ export class LogDelivery implements SinkDelivery {
       const at = Math.max(this.#circuit.notBefore, this.#dueAt())
       if (at > now) await this.#waitUntil(at)
       // A stop waits for no broker: what is under way is taken for unknown, and the next `open` tells.
-      else await Promise.race([this.#step(), aborted(this.#stop.signal)])
+      else await this.#unlessStopped(this.#step())
     }
   }
 
@@ -230,6 +233,13 @@ export class LogDelivery implements SinkDelivery {
     this.#outbox.acknowledge(name, end)
   }
 
+  #unlessStopped(work: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#abandon = resolve
+      work.then(resolve, reject)
+    })
+  }
+
   #waitUntil(at: number): Promise<void> {
     return new Promise((resolve) => {
       const cancel = Number.isFinite(at)
@@ -256,11 +266,4 @@ export class LogDelivery implements SinkDelivery {
     this.#metrics.observe(this.health(), now)
     this.#cancelTick = this.#clock.after(metricsEveryMs, () => this.#tick())
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

@@ -25,6 +25,8 @@ interface QueryBody {
 /** Why a point is not stored; undefined when it is. */
 export type PointFault = (point: PutPoint) => string | undefined
 
+export type StorePoints = (afterMs?: number, only?: (point: PutPoint) => boolean) => void
+
 /** What the server does with one request. */
 export type PutAnswer =
   /** Stores, except what `fault` says, and answers with details. */
@@ -44,6 +46,11 @@ export type PutAnswer =
   | { readonly kind: 'reset' }
   /** Closes the connection as soon as the headers are there. */
   | { readonly kind: 'refuse-body' }
+  /** Does what `run` does: `store` stores those points that satisfy `only`, at once or after a time. */
+  | {
+      readonly kind: 'custom'
+      run(response: ServerResponse, store: StorePoints, points: readonly PutPoint[]): void
+    }
   /** Stores, and sends the body of the answer byte by byte, for ever. */
   | { readonly kind: 'slow-body' }
 
@@ -63,6 +70,8 @@ export class FakeOpentsdb {
   /** Requests to `/api/query` so far. */
   queries = 0
   readonly #server: Server
+  #port = 0
+  #pendingStores = 0
   readonly #sockets = new Set<Socket>()
   readonly #timers = new Set<NodeJS.Timeout>()
 
@@ -77,16 +86,35 @@ export class FakeOpentsdb {
     })
   }
 
-  async start(): Promise<void> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
+  /** @param port any free one unless given; a reserved one for a server that goes away and comes back */
+  async start(port = 0): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve))
+    this.#port = (this.#server.address() as AddressInfo).port
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+    return `http://127.0.0.1:${this.#port}`
+  }
+
+  /** Nobody listens, and open connections are cut; `comeBack` ends that. */
+  async goAway(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve())
+      for (const socket of this.#sockets) socket.destroy()
+    })
+  }
+
+  async comeBack(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(this.#port, '127.0.0.1', resolve))
+  }
+
+  /** Writes that are stored later and have not been. */
+  get pendingStores(): number {
+    return this.#pendingStores
   }
 
   async stop(): Promise<void> {
-    for (const timer of this.#timers) clearInterval(timer)
+    for (const timer of this.#timers) clearTimeout(timer)
     for (const socket of this.#sockets) socket.destroy()
     await new Promise<void>((resolve) => this.#server.close(() => resolve()))
   }
@@ -132,6 +160,9 @@ export class FakeOpentsdb {
       case 'refuse-body':
         response.socket?.resetAndDestroy()
         break
+      case 'custom':
+        answer.run(response, this.#storeLater(put.points), put.points)
+        break
       case 'slow-body': {
         this.#store(put.points, legality)
         response.writeHead(200)
@@ -165,6 +196,23 @@ export class FakeOpentsdb {
       series.push({ metric, tags, aggregateTags: [], dps })
     }
     response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(series))
+  }
+
+  #storeLater(points: readonly PutPoint[]): StorePoints {
+    return (afterMs = 0, only = () => true) => {
+      const chosen = points.filter(only)
+      if (afterMs === 0) {
+        this.#store(chosen, legality)
+        return
+      }
+      const timer = setTimeout(() => {
+        this.#timers.delete(timer)
+        this.#pendingStores--
+        this.#store(chosen, legality)
+      }, afterMs)
+      this.#pendingStores++
+      this.#timers.add(timer)
+    }
   }
 
   #details(put: PutRequest, fault: PointFault, response: ServerResponse): void {
