@@ -6,7 +6,7 @@ const stage = '^src/(ingest|dedup|aggregate|sink|alert|store|state|config)/'
 
 /** A file that touches the outside world is named after it. */
 const edge =
-  '/(kafka|opentsdb|feishu|lmdb|redis|file|http|system|generator|embedded|pino|prometheus)-[a-z0-9-]+[.]ts$'
+  '/(kafka|opentsdb|feishu|lmdb|redis|file|http|system|generator|embedded|pino|prometheus|alertmanager|smtp|sentry)-[a-z0-9-]+[.]ts$'
 
 /** The interfaces through which the rest of the program sees the outside world. */
 const port =
