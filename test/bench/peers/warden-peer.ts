@@ -5,7 +5,7 @@ import { untilPointsEqual } from './warden-counts.ts'
 import { type Figures, sumOf, thisWarden, WardenRun } from './warden-run.ts'
 
 /** Reading takes seconds, and asking costs Warden a millisecond or two. */
-const lookMs = 100
+const usualLookMs = 100
 
 export interface WardenPeerOptions {
   readonly key: string
@@ -14,6 +14,8 @@ export interface WardenPeerOptions {
   readonly program?: string
   readonly nodeArguments?: readonly string[]
   readonly setup?: Partial<WardenSetup>
+  /** Time between looks at /metrics. */
+  readonly lookMs?: number
 }
 
 /** `warden run` on the topic with a file sink. */
@@ -35,7 +37,7 @@ export async function measureWarden(
   task: Task,
   options: Omit<WardenPeerOptions, 'key' | 'name'>,
 ): Promise<{ readonly measured: Measured; readonly figures: Figures }> {
-  const { lanes, program, nodeArguments, setup = {} } = options
+  const { lanes, program, nodeArguments, setup = {}, lookMs = usualLookMs } = options
   const { bootstrap, topic } = task
   const whole = { ...setup, bootstrap, topic: topic.name, lanes }
   const run = await WardenRun.start(whole, program, nodeArguments)
