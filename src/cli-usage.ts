@@ -8,6 +8,7 @@ export const usage = `warden: counts business events per window, once per user, 
   warden test FILE… [--json]                 run spec files: pipelines tested on a virtual clock
   warden demo [--fresh]                      the main job on made-up events and the embedded store
   warden generate --to kafka|file …          made-up lending events, for trials under load
+  warden dlq list|show|redrive -c FILE       what could not be counted or written, and writing it once more
 
   warden VERB --help                         more about one of them
   warden --help, warden --version
@@ -15,7 +16,7 @@ export const usage = `warden: counts business events per window, once per user, 
 Exit codes: 0 fine, 1 failed, 2 bad usage or config.
 `
 
-export const verbs = ['run', 'check', 'explain', 'test', 'demo', 'generate'] as const
+export const verbs = ['run', 'check', 'explain', 'test', 'demo', 'generate', 'dlq'] as const
 export type Verb = (typeof verbs)[number]
 
 export const isVerb = (text: string): text is Verb => (verbs as readonly string[]).includes(text)
@@ -81,5 +82,24 @@ some garbage. Kafka: keyed by user, into a topic that exists. File: appended as 
   --density N           events per second of event time, default 1000
   --start TIME          event time of the first, ISO 8601; default an hour ago
   --seed N              the same seed and start give the same events; default 1
+`,
+  dlq: `warden dlq list -c FILE [--reason TEXT] [--sink NAME] [--limit N]
+warden dlq show -c FILE N…
+warden dlq redrive -c FILE [N…] [--sink NAME] [--overwrite]
+
+The dead letters of a job, from the file that deadLetters names: records that could not be read or counted, and points
+that a sink refused. Each has the number of its line.
+
+  list                  the latest 50, or --limit N, a line each; how many there are of each reason
+  show N…               all of it, as JSON, and what escaped names stand for
+  redrive [N…]          writes refused points to their sinks once more, all or those named, while Warden is stopped.
+                        Not those of which a newer value waits, and not where OpenTSDB has another value
+  --reason TEXT         only those with this reason
+  --sink NAME           only those that this sink refused
+  --overwrite           also where OpenTSDB has another value
+
+What was redriven is noted beside the file, in FILE.redriven.
+
+Exit: 0 fine, 1 some points are left, 2 wrong usage or config.
 `,
 }

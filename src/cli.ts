@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { runDemo } from './app/demo.ts'
+import { listDeadLetters, redriveDeadLetters, showDeadLetter } from './app/dlq.ts'
 import { generate } from './app/generate.ts'
 import { runJob } from './app/run-job.ts'
 import { runSpecFiles } from './app/run-specs.ts'
@@ -89,6 +90,8 @@ async function runVerb(verb: Verb, args: readonly string[], io: CliIo): Promise<
       return await demo(args, io)
     case 'generate':
       return await load(args, io)
+    case 'dlq':
+      return await dlq(args, io)
   }
 }
 
@@ -194,6 +197,45 @@ async function load(args: readonly string[], io: CliIo): Promise<ExitCode> {
   )
   io.out(`${written} events written\n`)
   return 0
+}
+
+async function dlq(args: readonly string[], io: CliIo): Promise<ExitCode> {
+  const text = { type: 'string' } as const
+  const { values, positionals } = parse(
+    'dlq',
+    args,
+    {
+      config: { type: 'string', short: 'c' },
+      reason: text,
+      sink: text,
+      limit: text,
+      overwrite: { type: 'boolean' },
+    },
+    true,
+  )
+  const [action, ...rest] = positionals
+  const numbers = rest.map((one) => whole(one, 'the number of a dead letter', 1) ?? 0)
+  const options = {
+    config: loadConfig(required('dlq', values.config, '-c FILE'), io.env),
+    reason: typeof values.reason === 'string' ? values.reason : undefined,
+    sink: typeof values.sink === 'string' ? values.sink : undefined,
+    print: io.out,
+  }
+  switch (action) {
+    case 'list':
+      await listDeadLetters(options, whole(values.limit, '--limit', 1) ?? 50)
+      return 0
+    case 'show':
+      for (const number of numbers) await showDeadLetter(options, number)
+      if (numbers.length > 0) return 0
+      throw new WardenError('usage', 'name the dead letters: warden dlq show -c FILE N…')
+    case 'redrive': {
+      const overwrite = values.overwrite === true
+      return (await redriveDeadLetters(options, new Set(numbers), overwrite)) ? 0 : 1
+    }
+    default:
+      throw new WardenError('usage', 'dlq list, show or redrive; see warden dlq --help')
+  }
 }
 
 type Values = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>
