@@ -13,6 +13,7 @@ import { FileSink } from '../sink/file-sink.ts'
 import { KafkaLogSink } from '../sink/kafka-log-sink.ts'
 import { LogDelivery } from '../sink/log-delivery.ts'
 import type { LogSink } from '../sink/log-sink.ts'
+import { NameWatch } from '../sink/name-watch.ts'
 import { OpentsdbReader } from '../sink/opentsdb-reader.ts'
 import { OpentsdbSink, opentsdbSinkOptions } from '../sink/opentsdb-sink.ts'
 import type { Outbox } from '../sink/outbox.ts'
@@ -56,15 +57,16 @@ export function createPointSink(
   telemetry: Telemetry,
 ): Sink {
   const { name, prefix } = config
+  const watch = new NameWatch(telemetry)
   switch (config.type) {
     case 'opentsdb':
-      return new PrefixedSink(createOpentsdbSink(config, telemetry), prefix)
+      return new PrefixedSink(createOpentsdbSink(config, telemetry), prefix, watch)
     case 'embedded':
       if (store === undefined) throw new WardenError('internal', 'the embedded store is not open')
-      return new PrefixedSink(new EmbeddedSink(name, store, nameTrouble), prefix)
+      return new PrefixedSink(new EmbeddedSink(name, store, nameTrouble), prefix, watch)
     case 'file': {
       const { path, rollBytes, keepFiles } = config
-      return new PrefixedSink(new FileSink({ name, path, rollBytes, keepFiles }), prefix)
+      return new PrefixedSink(new FileSink({ name, path, rollBytes, keepFiles }), prefix, watch)
     }
   }
 }

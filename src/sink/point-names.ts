@@ -10,7 +10,8 @@
 const illegal = /[^A-Za-z0-9._/-]+|_(?=x)/gu
 
 const escapeToken = /_x([0-9a-f]+(?:-[0-9a-f]+)*)?_/g
-const hashToken = /_xh[0-9a-f]{26}_$/
+/** A whole legal name that was cut. The `_` of `_xh` is never the end of an escape before it. */
+const cutName = /^(?:[A-Za-z0-9./-]|_(?!x)|_x(?:[0-9a-f]+(?:-[0-9a-f]+)*)?_)*_xh[0-9a-f]{26}_$/
 /** A whole legal name: plain characters and escapes, nothing that only begins like an escape. */
 const legalName =
   /^(?:[A-Za-z0-9./-]|_(?!x)|_x(?:[0-9a-f]+(?:-[0-9a-f]+)*)?_)*(?:_xh[0-9a-f]{26}_)?$/
@@ -31,7 +32,7 @@ export function encodeName(text: string): string {
 
 /** The text of a name made by `encodeName`; undefined when the name was cut, or is none of its making. */
 export function decodeName(name: string): string | undefined {
-  if (name === '' || !legalName.test(name) || hashToken.test(name)) return undefined
+  if (name === '' || !legalName.test(name) || isCut(name)) return undefined
   const text = name.replace(escapeToken, (_, run: string | undefined) =>
     run === undefined
       ? ''
@@ -41,6 +42,11 @@ export function decodeName(name: string): string | undefined {
           .join(''),
   )
   return encodeName(text) === name ? text : undefined
+}
+
+/** Was this name made of a text too long for it? Two such texts have different names, but the name no longer tells the text. */
+export function isCut(name: string): boolean {
+  return name.length >= hashLength && cutName.test(name)
 }
 
 function codePoints(run: string): string {

@@ -114,4 +114,9 @@ describe('decodeName', () => {
       assert.equal(decodeName(name), undefined, name)
     }
   })
+
+  it('reads a text back that looks like the end of a cut name', () => {
+    const text = `a_xh${'0'.repeat(26)}_`
+    assert.equal(decodeName(encodeName(text)), text)
+  })
 })
