@@ -1,9 +1,10 @@
 /**
- * ns per event of both decoders on the same bytes: `node --import tsx test/bench/decode.ts [events] [rounds]`.
- * Prints one JSON line per case; rounds are interleaved; the figures are the median and the least.
+ * ns per event of every decoder on the same bytes: `node --import tsx test/bench/decode.ts [events] [rounds]`.
+ * Prints one JSON line per case; rounds are interleaved; the figures are the median and the least. `CASE` chooses cases by a
+ * part of their name, `DECODER` one decoder: alone, as in production.
  */
 import type { MetricPlan } from '../../src/core/plan.ts'
-import type { DecoderKind } from '../../src/ingest/decoder.ts'
+import type { DecoderKind, DecoderOptions } from '../../src/ingest/decoder.ts'
 import { kafkaCodecs } from '../../src/ingest/kafka-codecs.ts'
 import type { SourceBatch } from '../../src/ingest/source.ts'
 import { decoderFor, eventPlan, linesBatch, metricPlan, NOW } from '../support/decode-plans.ts'
@@ -16,7 +17,7 @@ const products = ['app', 'web', 'mini-program', 'pos', 'partner-api']
 const names = ['pay', 'order', 'refund', 'login', 'register']
 
 /** About 300 bytes, as an order service writes them. */
-function document(index: number, city: string): string {
+function document(index: number, city: string, more: object = {}): string {
   const pick = <T>(of: readonly T[], salt: number) => of[(index * salt) % of.length]
   return JSON.stringify({
     traceId: (index * 2_654_435_761).toString(16).padStart(16, '0'),
@@ -32,14 +33,15 @@ function document(index: number, city: string): string {
     client: { os: 'android', version: '13.4.1' },
     message: 'order accepted by gateway',
     ok: true,
+    ...more,
   })
 }
 
-function kafka(documents: readonly string[]): SourceBatch {
+function kafka(documents: readonly string[], perBatch = 500): SourceBatch {
   const batches: Buffer[] = []
-  for (let from = 0; from < documents.length; from += 500) {
+  for (let from = 0; from < documents.length; from += perBatch) {
     const records = documents
-      .slice(from, from + 500)
+      .slice(from, from + perBatch)
       .map((value, index) => ({ value, key: 'key', timestampDelta: index }))
     batches.push(recordBatch({ records, baseOffset: from, baseTimestamp: NOW }))
   }
@@ -72,22 +74,62 @@ const three: MetricPlan[] = [
   metricPlan({ name: 'all', dimensions: [], keep: undefined, splitByOutcome: false }),
 ]
 
+/** Events of another size: fewer fields, or such as a service writes that logs all it knows. */
+const small = Array.from({ length: events }, (_, index) => {
+  const { eventTime, bizLine, product, event, userId, status } = JSON.parse(document(index, ''))
+  return JSON.stringify({
+    eventTime,
+    bizLine,
+    product,
+    event,
+    userId,
+    status,
+    channel: 'alipay',
+    ok: true,
+    v: 3,
+  })
+})
+const items = Array.from({ length: 8 }, (_, item) => ({
+  sku: `sku-${item}-000123`,
+  title: 'stainless steel water bottle',
+  price: 129.9 + item,
+  quantity: 1 + item,
+}))
+const large = ascii.map((_, index) => document(index, 'Hangzhou', { items: items.slice(0, 7) }))
+const huge = ascii.map((_, index) =>
+  document(index, 'Hangzhou', {
+    items: [...items, ...items, ...items],
+    note: 'the customer asked for delivery after six in the evening; '.repeat(20),
+  }),
+)
+
 const cases: {
   readonly name: string
-  readonly batch: SourceBatch
+  readonly batch: () => SourceBatch
   readonly metrics: MetricPlan[]
   readonly checkCrc?: boolean
 }[] = [
-  { name: 'kafka, 6 fields', batch: kafka(ascii), metrics: one },
-  { name: 'kafka, 6 fields, CRC32C', batch: kafka(ascii), metrics: one, checkCrc: true },
-  { name: 'kafka, 6 fields, Chinese', batch: kafka(chinese), metrics: one },
-  { name: 'kafka, 6 fields, escapes', batch: kafka(escaped), metrics: one },
-  { name: 'kafka, 3 filters, a value', batch: kafka(ascii), metrics: filtered },
-  { name: 'kafka, 3 metrics', batch: kafka(ascii), metrics: three },
-  { name: 'lines, 6 fields', batch: linesBatch(`${ascii.join('\n')}\n`), metrics: one },
+  { name: 'kafka, 6 fields', batch: () => kafka(ascii), metrics: one },
+  { name: 'kafka, 6 fields, CRC32C', batch: () => kafka(ascii), metrics: one, checkCrc: true },
+  { name: 'kafka, 6 fields, one a batch', batch: () => kafka(ascii, 1), metrics: one },
+  { name: 'kafka, 6 fields, Chinese', batch: () => kafka(chinese), metrics: one },
+  { name: 'kafka, 6 fields, escapes', batch: () => kafka(escaped), metrics: one },
+  { name: 'kafka, 3 filters, a value', batch: () => kafka(ascii), metrics: filtered },
+  { name: 'kafka, 3 metrics', batch: () => kafka(ascii), metrics: three },
+  { name: 'kafka, 6 fields, small', batch: () => kafka(small), metrics: one },
+  { name: 'kafka, 6 fields, large', batch: () => kafka(large), metrics: one },
+  { name: 'kafka, 6 fields, huge', batch: () => kafka(huge), metrics: one },
+  { name: 'lines, 6 fields', batch: () => linesBatch(`${ascii.join('\n')}\n`), metrics: one },
 ]
 
-const only = process.env.CASE
+const kinds: readonly { name: string; kind: DecoderKind; options: Partial<DecoderOptions> }[] = [
+  { name: 'json-wasm', kind: 'json-wasm', options: { wasmBuild: 'simd' } },
+  { name: 'json-wasm-plain', kind: 'json-wasm', options: { wasmBuild: 'plain' } },
+  { name: 'json-walk', kind: 'json-walk', options: {} },
+  { name: 'json-parse', kind: 'json-parse', options: {} },
+]
+
+const { CASE: only, DECODER: alone } = process.env
 
 /** CPU time, not wall time: the machine may be busy with other things. */
 function cpuNsPerEvent(run: () => void): number {
@@ -103,53 +145,46 @@ function parseOnly(): void {
   for (const bytes of buffers) JSON.parse(bytes.toString())
 }
 
-for (const { name, batch, metrics, checkCrc } of cases) {
+for (const { name, batch: make, metrics, checkCrc } of cases) {
   if (only !== undefined && !name.includes(only)) continue
-  const kinds: readonly DecoderKind[] = ['json-walk', 'json-parse']
-  const [walk, reference] = kinds.map((kind) =>
-    decoderFor(kind, eventPlan(), metrics, { codecs: kafkaCodecs, checkCrc: checkCrc ?? false }),
-  )
-  if (walk === undefined || reference === undefined) continue
-  const runs = [
-    {
-      name: 'jsonWalkNs',
-      kind: 'json-walk',
-      run: () => walk.decoder.decode(batch, NOW, walk.out),
-      ns: [] as number[],
-    },
-    {
-      name: 'referenceNs',
-      kind: 'json-parse',
-      run: () => reference.decoder.decode(batch, NOW, reference.out),
-      ns: [] as number[],
-    },
-    { name: 'jsonParseAloneNs', kind: 'none', run: parseOnly, ns: [] as number[] },
-  ]
-  // `DECODER=json-walk` leaves the others out, as in production.
-  const chosen =
-    process.env.DECODER === undefined
-      ? runs
-      : runs.filter(({ kind }) => kind === process.env.DECODER)
+  const batch = make()
+  const decoders = kinds
+    .filter((one) => alone === undefined || one.name === alone)
+    .map((one) => ({
+      name: one.name,
+      ...decoderFor(one.kind, eventPlan(), metrics, {
+        codecs: kafkaCodecs,
+        checkCrc: checkCrc ?? false,
+        ...one.options,
+      }),
+    }))
+  const runs = decoders.map(({ name, decoder, out }) => ({
+    name,
+    run: () => decoder.decode(batch, NOW, out),
+    ns: [] as number[],
+  }))
+  if (alone === undefined && name === 'kafka, 6 fields') {
+    runs.push({ name: 'JSON.parse alone', run: parseOnly, ns: [] })
+  }
   for (let round = -3; round < rounds; round++) {
-    for (const { run, ns } of chosen) {
+    for (const { run, ns } of runs) {
       const took = cpuNsPerEvent(run)
       if (round >= 0) ns.push(took)
     }
   }
-  for (const { decoder, out } of [walk, reference]) {
-    if (decoder.stats.records > 0 && (out.length !== events || out.rejects.length > 0)) {
-      throw new Error(`${name}: rows are missing`)
+  for (const { decoder, out } of decoders) {
+    if (out.length !== events || out.rejects.length > 0 || decoder.stats.fallbacks > 0) {
+      throw new Error(`${name}: rows are missing, or were left to JSON.parse`)
     }
   }
   const result: Record<string, string | number> = {
     case: name,
     bytesPerEvent: Math.round(batch.bytes.length / events),
-    fallbackShare: walk.decoder.stats.fallbacks / Math.max(1, walk.decoder.stats.records),
   }
-  for (const { name, ns } of chosen) {
+  for (const { name, ns } of runs) {
     const sorted = ns.toSorted((a, b) => a - b)
-    result[name] = Math.round(sorted[sorted.length >> 1] ?? 0)
-    result[`${name}Least`] = Math.round(sorted[0] ?? 0)
+    result[`${name} ns`] = Math.round(sorted[sorted.length >> 1] ?? 0)
+    result[`${name} least`] = Math.round(sorted[0] ?? 0)
   }
   process.stdout.write(`${JSON.stringify(result)}\n`)
 }

@@ -1,4 +1,4 @@
-import { alloc, at, isSpace, space } from './bytes'
+import { alloc, at, space } from './bytes'
 import { number } from './numbers'
 import { ARRAY, Entry, entryOf, FALSE, makeNode, NULL, NUMBER, OBJECT, resetBelow, resetSlots, Slot, STRING, TRUE } from './paths'
 import { escaped, plainEnd, QUOTE, resolveEscapes, restOfString } from './text'
@@ -179,26 +179,39 @@ function value(p: usize, end: usize, depth: i32): usize {
 /** Members of an object of which nothing is wanted, from behind its `{`. */
 function unwantedObject(p: usize, end: usize, depth: i32): usize {
   if (depth > MAX_DEPTH) return 0
-  p = space(p, end)
-  if (at(p) == CLOSE_OBJECT) return p + 1
+  let c = at(p)
+  if (c <= 32) c = at((p = space(p, end)))
+  if (c == CLOSE_OBJECT) return p + 1
   for (;;) {
-    if (at(p) != QUOTE || p >= end) return 0
+    if (c != QUOTE || p >= end) return 0
     p = plainEnd(p + 1)
     if (at(p) != QUOTE) {
       p = restOfString(p, end)
       if (p == 0) return 0
     }
-    if (at(++p) != COLON) {
+    c = at(++p)
+    if (c != COLON) {
       p = space(p, end)
       if (at(p) != COLON) return 0
     }
-    if (isSpace(at(++p))) p = space(p, end)
-    p = value(p, end, depth)
-    if (p == 0) return 0
-    p = space(p, end)
-    const c = at(p)
+    c = at(++p)
+    if (c <= 32) c = at((p = space(p, end)))
+    if (c == QUOTE) {
+      p = plainEnd(p + 1)
+      if (at(p) != QUOTE) {
+        p = restOfString(p, end)
+        if (p == 0) return 0
+      }
+      p++
+    } else {
+      p = value(p, end, depth)
+      if (p == 0) return 0
+    }
+    c = at(p)
+    if (c <= 32) c = at((p = space(p, end)))
     if (c != COMMA) return c == CLOSE_OBJECT ? p + 1 : 0
-    p = space(p + 1, end)
+    c = at(++p)
+    if (c <= 32) c = at((p = space(p, end)))
   }
   return 0
 }
@@ -212,10 +225,10 @@ function array(p: usize, end: usize, depth: i32): usize {
     if (p >= end) return 0
     p = value(p, end, depth)
     if (p == 0) return 0
-    p = space(p, end)
-    const c = at(p)
+    let c = at(p)
+    if (c <= 32) c = at((p = space(p, end)))
     if (c != COMMA) return c == CLOSE_ARRAY ? p + 1 : 0
-    p = space(p + 1, end)
+    if (at(++p) <= 32) p = space(p, end)
   }
   return 0
 }
