@@ -64,6 +64,8 @@ export class KafkaCluster {
     const configEntries = Object.entries(settings).map(([key, value]) => ({ name: key, value }))
     await this.#admin((admin) =>
       admin.createTopics({
+        // kafkajs gives up when a broker does not know the topic yet; what is below waits.
+        waitForLeaders: false,
         topics: [
           {
             topic: name,

@@ -75,6 +75,11 @@ export class ExpectedCounts {
   }
 }
 
+/** Those of the metric with users. */
+export function onlyLoans(counts: Counts): Counts {
+  return new Map([...counts].filter(([key]) => key.startsWith('loan ')))
+}
+
 /** First differences, said; empty when all is equal. What is counted after the last closed hour is nobody's business. */
 export function differences(expected: Counts, found: Counts, endMs: number): string[] {
   const wrong: string[] = []

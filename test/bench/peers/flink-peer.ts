@@ -7,7 +7,7 @@ import {
   startFlink,
 } from '../../support/flink-service.ts'
 import { type KafkaCluster, kafkaJs } from '../../support/kafka-cluster.ts'
-import { type Counts, differences, loanFigures } from '../load/expected-counts.ts'
+import { type Counts, differences, loanFigures, onlyLoans } from '../load/expected-counts.ts'
 import type { Peer, Task } from './peer.ts'
 import { processTree } from './process-tree.ts'
 import { type Measured, Stopwatch } from './stopwatch.ts'
@@ -131,8 +131,4 @@ function addPane(counts: Map<string, number>, pane: Pane): void {
     const figures = { users: first + success, success, events, rawSuccess }
     for (const figure of loanFigures) counts.set(`${name} ${figure}`, figures[figure])
   }
-}
-
-function onlyLoans(expected: Counts): Counts {
-  return new Map([...expected].filter(([key]) => key.startsWith('loan ')))
 }

@@ -1,6 +1,8 @@
 import { readFile, stat } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Counts, differences } from '../load/expected-counts.ts'
+import { usualLoad } from '../load/load-spec.ts'
+import { dimensionsOf } from '../load/loan-events.ts'
 import { pointsFile } from './warden-config.ts'
 
 const lookMs = 100
@@ -20,7 +22,7 @@ export async function wardenCounts(directory: string): Promise<Counts> {
   for (const line of text.split('\n').slice(0, -1)) {
     const { metric, tags, timestamp, value } = JSON.parse(line) as Point
     const series = metric.startsWith('warden.loan')
-      ? `${tags.bizLine} ${tags.product}`
+      ? dimensionsText(tags)
       : `${tags.channel} ${tags.outcome}`
     values.set(`${metric} ${timestamp * 1000} ${series}`, Number(value))
   }
@@ -38,6 +40,12 @@ export async function wardenCounts(directory: string): Promise<Counts> {
     if (metric === 'warden.channel.count') counts.set(`channel ${hour} ${first} ${second}`, value)
   }
   return counts
+}
+
+/** A job without dimensions reads a topic of one series. */
+function dimensionsText({ bizLine, product }: Point['tags']): string {
+  const [line, kind] = dimensionsOf({ ...usualLoad, series: 1 }, 0)
+  return `${bizLine ?? line} ${product ?? kind}`
 }
 
 /** The nearest whole number where `value` is one but for the rounding of a division; else `value`. */

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { reservePorts } from '../../support/free-ports.ts'
 import { processTree } from './process-tree.ts'
-import { type WardenSetup, wardenConfig } from './warden-config.ts'
+import { knowsLanes, type WardenSetup, wardenConfig } from './warden-config.ts'
 
 /** `bin/warden.js` of this checkout; the npm scripts build it first. */
 export const thisWarden = fileURLToPath(new URL('../../../bin/warden.js', import.meta.url))
@@ -55,7 +55,8 @@ export class WardenRun {
     const listen = `127.0.0.1:${ports[0]}`
     const file = join(directory, 'bench.yaml')
     // JSON is YAML too.
-    const config = { ...wardenConfig({ ...setup, directory }), server: { listen } }
+    const lanes = knowsLanes(program) ? setup.lanes : undefined
+    const config = { ...wardenConfig({ ...setup, lanes, directory }), server: { listen } }
     await writeFile(file, JSON.stringify(config, undefined, 2))
     const child = spawn(process.execPath, [...nodeArguments, program, 'run', '-c', file], {
       stdio: ['ignore', 'inherit', 'pipe'],
