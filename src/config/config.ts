@@ -8,6 +8,7 @@ import type {
   ZeroFillPlan,
 } from '../core/plan.ts'
 import type { DurationMs, EpochMs } from '../core/time.ts'
+import type { NotificationsConfig, ReceiverConfig } from './receiver-config.ts'
 import type { Filter, ListenAddress } from './schema/fields.ts'
 import type { Secret } from './secret.ts'
 
@@ -29,6 +30,8 @@ export interface Config {
   readonly alerts: AlertPlan
   /** Absolute path of the file that the rules come from, watched while Warden runs; undefined: they stand in the config. */
   readonly alertFile: string | undefined
+  readonly receivers: readonly ReceiverConfig[]
+  readonly notifications: NotificationsConfig
   readonly checkpoint: CheckpointConfig
   readonly restart: RestartConfig
   readonly server: { readonly listen: ListenAddress; readonly token: Secret | undefined }

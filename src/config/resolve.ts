@@ -10,6 +10,7 @@ import type {
 import { resolvePath } from './read/paths.ts'
 import { resolveAlerts } from './resolve-alerts.ts'
 import { resolveEvent, resolveMetric } from './resolve-metric.ts'
+import { resolveNotifications, resolveReceivers } from './resolve-receivers.ts'
 import type { ConfigDocument, SinkDocument, SourceDocument } from './schema.ts'
 
 /** A document without a mistake as the rest of Warden reads it. `directory`: the one of the config file, absolute. */
@@ -33,6 +34,8 @@ export function resolveConfig(document: ConfigDocument, file: string, directory:
     lateEvents: resolveSideOutput(document.lateEvents, `${stateDir}/late-events.jsonl`),
     alerts: resolveAlerts(document.alerts, job),
     alertFile: document.alerts.file,
+    receivers: resolveReceivers(document.receivers),
+    notifications: resolveNotifications(document.notifications),
     checkpoint: {
       intervalMs: checkpoint.interval,
       timeoutMs: checkpoint.timeout,

@@ -3,6 +3,7 @@ import { alerts } from './schema/alerts.ts'
 import { inlineSource } from './schema/event.ts'
 import { filePath, legalName, named, optional, section, words } from './schema/fields.ts'
 import { metric } from './schema/metrics.ts'
+import { notifications, receivers } from './schema/receivers.ts'
 import { checkpoint, log, outbox, restart, server, shutdown } from './schema/runtime.ts'
 import { deadLetters, lateEvents, sink } from './schema/sinks.ts'
 import { source } from './schema/sources.ts'
@@ -33,6 +34,8 @@ export const configSchema = section(
     deadLetters,
     lateEvents,
     alerts,
+    receivers,
+    notifications,
     checkpoint,
     restart,
     server,

@@ -7,6 +7,7 @@ import type { ListenAddress } from '../schema/fields.ts'
 import type { ConfigDocument, EventDocument, MetricDocument, SourceDocument } from '../schema.ts'
 import { checkAlerts } from './check-alerts.ts'
 import { checkMetric } from './check-metric.ts'
+import { checkReceivers } from './check-receivers.ts'
 
 /**
  * Checks what the schema cannot say. Parts of the document that were wrong already are missing from it; `locator` knows
@@ -20,6 +21,7 @@ export function checkConfig(document: Partial<ConfigDocument>, locator: Locator)
   checkMetrics(document.metrics ?? {}, document.sources ?? {}, locator)
   checkDiscarding(document, locator)
   checkAlerts(document.alerts ?? {}, document.metrics ?? {}, ['alerts'], locator)
+  checkReceivers(document, locator)
   checkSinks(document, locator)
   checkSideOutputs(document, locator)
   checkServers(document, locator)

@@ -1,3 +1,4 @@
+import { renderTemplate, renderText } from '../../../core/template.ts'
 import { durationMs, epochMs } from '../../../core/time.ts'
 import type { AlertFact, Notification } from '../../notification.ts'
 import type { Message } from '../notifier.ts'
@@ -11,7 +12,6 @@ import {
   type Section,
   type Tone,
 } from './message-style.ts'
-import { renderTemplate, renderText } from './template.ts'
 import { roughly } from './time-text.ts'
 
 const longestTitle = 200

@@ -1,7 +1,7 @@
+import { renderText, type TemplateView } from '../../../core/template.ts'
 import type { AlertFact } from '../../notification.ts'
 import { clip, type MessageStyle, type Section } from './message-style.ts'
 import { sparkline } from './sparkline.ts'
-import { renderText, type TemplateView } from './template.ts'
 import { amount, roughly } from './time-text.ts'
 
 const longestText = 300

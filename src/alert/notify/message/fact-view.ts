@@ -1,5 +1,5 @@
+import type { TemplateView } from '../../../core/template.ts'
 import type { AlertFact, Notification } from '../../notification.ts'
-import type { TemplateView } from './template.ts'
 import { amount, roughly, type TimeText } from './time-text.ts'
 
 /** What the templates of a message may name. @param fact undefined: a message without alerts, or about several */

@@ -1,5 +1,5 @@
+import type { Template } from '../../../core/template.ts'
 import type { LinkMaker } from '../links/link-maker.ts'
-import type { Template } from './template.ts'
 import type { TimeText } from './time-text.ts'
 import type { Words } from './words.ts'
 
