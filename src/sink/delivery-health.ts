@@ -1,4 +1,5 @@
 import type { EpochMs } from '../core/time.ts'
+import type { DrainProgress } from './drain-rate.ts'
 
 export interface DeliveryHealth {
   /** `retrying`: batches fail and it is not yet given up. */
@@ -15,12 +16,7 @@ export interface DeliveryHealth {
   readonly settling: number
   /** Encoded bytes of them. */
   readonly bytes: number
-  readonly drain: {
-    /** Points acknowledged per second of late. */
-    readonly pointsPerSecond: number
-    /** Time until nothing waits at that rate; undefined while nothing moves. */
-    readonly secondsLeft: number | undefined
-  }
+  readonly drain: DrainProgress
   /** What is asked of the store now: less than configured while it is in trouble. */
   readonly allowed: { readonly concurrency: number; readonly batchPoints: number }
 }

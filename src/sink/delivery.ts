@@ -11,6 +11,7 @@ import type { DeliveryOptions } from './delivery-options.ts'
 import type { Slot } from './delivery-slot.ts'
 import { DeliveryWindow } from './delivery-window.ts'
 import { DrainRate } from './drain-rate.ts'
+import { DrainWaiters } from './drain-waiters.ts'
 import type { Outbox } from './outbox.ts'
 import { RateCap } from './rate-cap.ts'
 import { type DataPoint, lost, type Sink, unknownResult, type WriteResult } from './sink.ts'
@@ -43,6 +44,7 @@ export class Delivery implements SinkDelivery {
   readonly #journal: DeliveryJournal
   readonly #rateCap: RateCap
   readonly #drainRate = new DrainRate()
+  readonly #drains: DrainWaiters
   readonly #metrics: DeliveryMetrics
   readonly #window: DeliveryWindow
   readonly #circuit: Circuit
@@ -52,12 +54,10 @@ export class Delivery implements SinkDelivery {
   readonly #inherited: number
   readonly #startedAt: EpochMs
   #started = false
-  #draining = 0
   #pumping = false
   #cancelWake: (() => void) | undefined
   #cancelTick: (() => void) | undefined
   #unsubscribe: (() => void) | undefined
-  #waiters: (() => void)[] = []
   /** Points that the cursor passed since the start. */
   #passed = 0
 
@@ -67,6 +67,7 @@ export class Delivery implements SinkDelivery {
     this.#options = options
     this.#ports = ports
     this.#clock = ports.clock
+    this.#drains = new DrainWaiters(ports.clock)
     this.#metrics = new DeliveryMetrics(ports.metrics, sink.name)
     const logger = ports.logger.child({ sink: sink.name })
     this.#journal = new DeliveryJournal(sink.name, logger, this.#metrics)
@@ -93,32 +94,10 @@ export class Delivery implements SinkDelivery {
     await Promise.all(this.#inFlight)
   }
 
-  async drain(timeoutMs: number, until: 'written' | 'settled' = 'settled'): Promise<boolean> {
-    const done = () =>
-      (until === 'settled' ? this.#window.cursor : this.#window.writtenThrough) >=
-      this.#outbox.visibleEnd
-    const end = new AbortController()
-    let late = false
-    // A sleep, not a timer: it holds the process while somebody waits for the points to go out.
-    const timeout = this.#clock.sleep(timeoutMs, end.signal).then(
-      () => {
-        late = true
-        this.#wakeWaiters()
-      },
-      () => undefined,
-    )
-    this.#draining++
-    try {
-      this.#pump()
-      while (!done() && !late && !this.#stop.signal.aborted) {
-        await new Promise<void>((resolve) => this.#waiters.push(resolve))
-      }
-      return done()
-    } finally {
-      this.#draining--
-      end.abort()
-      await timeout
-    }
+  drain(timeoutMs: number, until: 'written' | 'settled' = 'settled'): Promise<boolean> {
+    const through = () => (until === 'settled' ? this.#window.cursor : this.#window.writtenThrough)
+    const done = () => through() >= this.#outbox.visibleEnd
+    return this.#drains.wait(done, timeoutMs, this.#stop.signal, () => this.#pump())
   }
 
   writtenThrough(): number {
@@ -133,7 +112,6 @@ export class Delivery implements SinkDelivery {
   health(): DeliveryHealth {
     const { lastError, lastErrorAt, lastSuccessAt } = this.#journal
     const depth = this.#outbox.depth(this.#sink.name)
-    const secondsLeft = this.#drainRate.secondsLeft(depth)
     const { concurrency, batchPoints } = this.#circuit
     return {
       state: this.#stop.signal.aborted ? 'stopped' : this.#stateName(),
@@ -144,10 +122,7 @@ export class Delivery implements SinkDelivery {
       depth,
       settling: this.#window.settling,
       bytes: this.#outbox.bytesOf(this.#sink.name),
-      drain: {
-        pointsPerSecond: this.#drainRate.perSecond,
-        secondsLeft: Number.isFinite(secondsLeft) ? secondsLeft : undefined,
-      },
+      drain: this.#drainRate.progress(depth),
       allowed: { concurrency, batchPoints },
     }
   }
@@ -197,7 +172,7 @@ export class Delivery implements SinkDelivery {
       this.#ports.onBroken(error)
     } finally {
       this.#pumping = false
-      this.#wakeWaiters()
+      this.#drains.notify()
     }
   }
 
@@ -313,7 +288,7 @@ export class Delivery implements SinkDelivery {
     const { ready } = this.#window
     const allowance = this.#circuit.allowance(this.#inFlight.size)
     if (allowance === 0 || ready === 0) return Number.POSITIVE_INFINITY
-    const filledAt = ready >= allowance || this.#draining > 0 ? now : this.#batchDueAt()
+    const filledAt = ready >= allowance || this.#drains.any ? now : this.#batchDueAt()
     return Math.max(this.#circuit.notBefore, this.#rateCap.freeAt, filledAt)
   }
 
@@ -336,12 +311,6 @@ export class Delivery implements SinkDelivery {
     this.#cancelWake?.()
     this.#cancelTick?.()
     this.#metrics.forget()
-    this.#wakeWaiters()
-  }
-
-  #wakeWaiters(): void {
-    const waiters = this.#waiters
-    this.#waiters = []
-    for (const wake of waiters) wake()
+    this.#drains.notify()
   }
 }

@@ -1,6 +1,13 @@
 /** Weight of the newest sample: a change shows within some samples. */
 const weight = 0.3
 
+export interface DrainProgress {
+  /** Points acknowledged per second of late. */
+  readonly pointsPerSecond: number
+  /** Time until nothing waits at that rate; undefined while nothing moves. */
+  readonly secondsLeft: number | undefined
+}
+
 /** How fast a backlog shrinks, smoothed over samples of its size. Pure. */
 export class DrainRate {
   #at: number | undefined
@@ -18,13 +25,13 @@ export class DrainRate {
     this.#acknowledged = acknowledged
   }
 
-  /** Points per second that the sink acknowledged of late. */
-  get perSecond(): number {
-    return this.#perSecond
-  }
-
-  /** Seconds until `waiting` points are acknowledged at that rate; 0 when none waits, infinite while nothing moves. */
-  secondsLeft(waiting: number): number {
-    return waiting === 0 ? 0 : waiting / this.#perSecond
+  /** That rate, and how long `waiting` points take at it. */
+  progress(waiting: number): DrainProgress {
+    const pointsPerSecond = this.#perSecond
+    const secondsLeft = waiting === 0 ? 0 : waiting / pointsPerSecond
+    return {
+      pointsPerSecond,
+      secondsLeft: Number.isFinite(secondsLeft) ? secondsLeft : undefined,
+    }
   }
 }

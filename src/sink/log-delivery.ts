@@ -9,6 +9,7 @@ import { DeliveryJournal } from './delivery-journal.ts'
 import { DeliveryMetrics } from './delivery-metrics.ts'
 import type { DeliveryOptions } from './delivery-options.ts'
 import { DrainRate } from './drain-rate.ts'
+import { DrainWaiters } from './drain-waiters.ts'
 import type { LogMarks, LogSink } from './log-sink.ts'
 import type { Outbox, OutboxEntry } from './outbox.ts'
 import type { SinkDelivery } from './sink-delivery.ts'
@@ -33,18 +34,17 @@ export class LogDelivery implements SinkDelivery {
   readonly #journal: DeliveryJournal
   readonly #circuit: Circuit
   readonly #drainRate = new DrainRate()
+  readonly #drains: DrainWaiters
   readonly #stop = new AbortController()
   #running: Promise<void> = Promise.resolve()
   #marks: LogMarks | undefined
   #writtenAt = 0
   #passed = 0
-  #draining = 0
   #wake: () => void = () => {}
   /** Ends the wait for what is under way. */
   #abandon: () => void = () => {}
   #cancelTick: () => void = () => {}
   #unsubscribe: () => void = () => {}
-  #waiters: (() => void)[] = []
 
   constructor(outbox: Outbox, sink: LogSink, options: DeliveryOptions, ports: DeliveryPorts) {
     this.#outbox = outbox
@@ -52,6 +52,7 @@ export class LogDelivery implements SinkDelivery {
     this.#options = options
     this.#ports = ports
     this.#clock = ports.clock
+    this.#drains = new DrainWaiters(ports.clock)
     this.#metrics = new DeliveryMetrics(ports.metrics, sink.name)
     const logger = ports.logger.child({ sink: sink.name })
     this.#journal = new DeliveryJournal(sink.name, logger, this.#metrics)
@@ -78,29 +79,9 @@ export class LogDelivery implements SinkDelivery {
     this.#metrics.forget()
   }
 
-  async drain(timeoutMs: number): Promise<boolean> {
+  drain(timeoutMs: number): Promise<boolean> {
     const done = () => this.writtenThrough() >= this.#outbox.visibleEnd
-    const end = new AbortController()
-    let late = false
-    const timeout = this.#clock.sleep(timeoutMs, end.signal).then(
-      () => {
-        late = true
-        this.#notify()
-      },
-      () => undefined,
-    )
-    this.#draining++
-    try {
-      this.#notify()
-      while (!done() && !late && !this.#stop.signal.aborted) {
-        await new Promise<void>((resolve) => this.#waiters.push(resolve))
-      }
-      return done()
-    } finally {
-      this.#draining--
-      end.abort()
-      await timeout
-    }
+    return this.#drains.wait(done, timeoutMs, this.#stop.signal, () => this.#notify())
   }
 
   writtenThrough(): number {
@@ -111,7 +92,6 @@ export class LogDelivery implements SinkDelivery {
     const { lastError, lastErrorAt, lastSuccessAt } = this.#journal
     const { state, failuresInRow } = this.#circuit
     const depth = this.#outbox.depth(this.#sink.name)
-    const secondsLeft = this.#drainRate.secondsLeft(depth)
     const trying = failuresInRow > 0 ? 'retrying' : 'ok'
     return {
       state: this.#stop.signal.aborted ? 'stopped' : state === 'closed' ? trying : state,
@@ -122,10 +102,7 @@ export class LogDelivery implements SinkDelivery {
       depth,
       settling: 0,
       bytes: this.#outbox.bytesOf(this.#sink.name),
-      drain: {
-        pointsPerSecond: this.#drainRate.perSecond,
-        secondsLeft: Number.isFinite(secondsLeft) ? secondsLeft : undefined,
-      },
+      drain: this.#drainRate.progress(depth),
       allowed: { concurrency: 1, batchPoints: this.#circuit.batchPoints },
     }
   }
@@ -162,7 +139,7 @@ export class LogDelivery implements SinkDelivery {
     const isReady = this.writtenThrough() < this.#outbox.visibleEnd
     if (since === undefined || !isReady) return this.#writtenAt + refreshMs
     const isFull = this.#outbox.depth(name) >= this.#circuit.batchPoints
-    return isFull || this.#draining > 0 ? 0 : since + this.#options.batchAgeMs
+    return isFull || this.#drains.any ? 0 : since + this.#options.batchAgeMs
   }
 
   async #step(): Promise<void> {
@@ -255,9 +232,7 @@ export class LogDelivery implements SinkDelivery {
   /** Something changed: the loop looks again, and whoever waits for a drain. */
   #notify(): void {
     this.#wake()
-    const waiters = this.#waiters
-    this.#waiters = []
-    for (const wake of waiters) wake()
+    this.#drains.notify()
   }
 
   #tick(): void {
