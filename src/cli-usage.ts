@@ -9,6 +9,7 @@ export const usage = `warden: counts business events per window, once per user, 
   warden demo [--fresh]                      the main job on made-up events and the embedded store
   warden generate --to kafka|file …          made-up lending events, for trials under load
   warden dlq list|show|redrive -c FILE       what could not be counted or written, and writing it once more
+  warden alert test -c FILE                  send a real message to the receivers of a config
 
   warden VERB --help                         more about one of them
   warden --help, warden --version
@@ -16,7 +17,16 @@ export const usage = `warden: counts business events per window, once per user, 
 Exit codes: 0 fine, 1 failed, 2 bad usage or config.
 `
 
-export const verbs = ['run', 'check', 'explain', 'test', 'demo', 'generate', 'dlq'] as const
+export const verbs = [
+  'run',
+  'check',
+  'explain',
+  'test',
+  'demo',
+  'generate',
+  'dlq',
+  'alert',
+] as const
 export type Verb = (typeof verbs)[number]
 
 export const isVerb = (text: string): text is Verb => (verbs as readonly string[]).includes(text)
@@ -101,5 +111,14 @@ that a sink refused. Each has the number of its line.
 What was redriven is noted beside the file, in FILE.redriven.
 
 Exit: 0 fine, 1 some points are left, 2 wrong usage or config.
+`,
+  alert: `warden alert test -c FILE [--receiver NAME]
+
+Sends a real message, marked as a test, to every receiver of a config, past the state and a job that runs: it needs
+neither. Prints what each receiver made of it.
+
+${config}  --receiver NAME       this one only
+
+Exit: 0 all of them took it, 1 one did not, 2 the config is wrong.
 `,
 }

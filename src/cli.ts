@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { testAlerts } from './app/alert-test.ts'
 import { runDemo } from './app/demo.ts'
 import { listDeadLetters, redriveDeadLetters, showDeadLetter } from './app/dlq.ts'
 import { generate } from './app/generate.ts'
@@ -92,6 +93,8 @@ async function runVerb(verb: Verb, args: readonly string[], io: CliIo): Promise<
       return await load(args, io)
     case 'dlq':
       return await dlq(args, io)
+    case 'alert':
+      return await alert(args, io)
   }
 }
 
@@ -236,6 +239,23 @@ async function dlq(args: readonly string[], io: CliIo): Promise<ExitCode> {
     default:
       throw new WardenError('usage', 'dlq list, show or redrive; see warden dlq --help')
   }
+}
+
+async function alert(args: readonly string[], io: CliIo): Promise<ExitCode> {
+  const text = { type: 'string' } as const
+  const options = { config: { ...text, short: 'c' }, receiver: text }
+  const { values, positionals } = parse('alert', args, options, true)
+  if (positionals.length !== 1 || positionals[0] !== 'test') {
+    throw new WardenError('usage', 'write warden alert test; see warden alert --help')
+  }
+  const config = loadConfig(required('alert', values.config, '-c FILE'), io.env)
+  const receiver = values.receiver === undefined ? undefined : String(values.receiver)
+  const tests = await testAlerts(config, receiver, createTelemetry(config).clock, io.stop)
+  for (const { receiver: name, type, result } of tests) {
+    const what = result.kind === 'sent' ? 'took the message' : `${result.kind}: ${result.reason}`
+    io.out(`${name} (${type}): ${what}\n`)
+  }
+  return tests.every(({ result }) => result.kind === 'sent') ? 0 : 1
 }
 
 type Values = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>

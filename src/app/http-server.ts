@@ -1,12 +1,13 @@
 import { timingSafeEqual } from 'node:crypto'
 import { type FastifyInstance, fastify } from 'fastify'
+import { linkPath } from '../alert/notify/links/http-link-token.ts'
 import { WardenError } from '../core/errors.ts'
 import type { Logger } from '../core/telemetry.ts'
 
 export interface ServerOptions {
   readonly host: string
   readonly port: number
-  /** Bearer token asked of every request but those of /health; undefined: none. */
+  /** Bearer token asked of every request but those of /health and of alert links; undefined: none. */
   readonly token: string | undefined
   /** What the routes say of the process. */
   readonly health: () => JobHealth
@@ -37,8 +38,12 @@ export async function startServer(
   const { token } = options
   if (token !== undefined) {
     server.addHook('onRequest', async (request, reply) => {
-      if (request.url.startsWith('/health/') || isAuthorized(request.headers.authorization, token))
-        return
+      // The address of an alert link is a permission by itself.
+      const isOpen =
+        request.url.startsWith('/health/') ||
+        request.url.startsWith(`${linkPath}?`) ||
+        request.url === linkPath
+      if (isOpen || isAuthorized(request.headers.authorization, token)) return
       await reply
         .code(401)
         .header('www-authenticate', 'Bearer')

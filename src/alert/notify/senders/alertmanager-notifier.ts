@@ -99,7 +99,7 @@ export class AlertmanagerNotifier implements Notifier {
       startsAt,
       endsAt: iso(
         goesOn && severity === fact.severity
-          ? now + untilEndedMs
+          ? (fact.endedAt ?? now + untilEndedMs)
           : Math.max(fact.startedAt, Math.min(fact.endedAt ?? now, now)),
       ),
     }))
