@@ -25,8 +25,8 @@ const VERSIONS = 16
 const FLOAT32: ValueWidth = 3
 const FLOAT64: ValueWidth = 4
 
-/** A block of this size fills a page of the database (4,096 bytes with a header of 16) and has it for itself. */
-export const MAX_BLOCK_BYTES = 4_080
+/** A block of this size fills a page of the database (4,096 bytes with a header of 24) and has it for itself. */
+export const MAX_BLOCK_BYTES = 4_072
 export const MAX_BLOCK_POINTS = 1_024
 
 /** Encodes the points `from ≤ index < to`; at least one. */

@@ -32,6 +32,12 @@ export interface LastPoint {
   readonly integer: boolean
 }
 
+/** How much became free. */
+export interface Dropped {
+  readonly points: number
+  readonly series: number
+}
+
 /** Points, series and notes on disk. */
 export interface PointStore extends SeriesReader {
   /** Stores the points in one transaction; durable when it resolves. @throws WardenError `state_write_failed`, and nothing is stored */
@@ -40,6 +46,20 @@ export interface PointStore extends SeriesReader {
   putAnnotation(annotation: Annotation): Promise<void>
   /** False when there was none. */
   removeAnnotation(tsuid: string, startTime: number): Promise<boolean>
+  /**
+   * Drops the points and notes before `beforeMs`, and the series of which nothing is left, in several transactions; reads leave
+   * the points out at once. A smaller `beforeMs` than that of an earlier call does nothing.
+   * @throws WardenError `state_write_failed`; what was dropped until then stays dropped
+   */
+  dropBefore(beforeMs: number): Promise<Dropped>
+  /** Puts half-full rows that end before `beforeMs` together; returns rows that became free. */
+  compact(beforeMs: number): Promise<number>
+  /** A time before which about so many bytes of points lie; undefined when there are fewer without the newest points. */
+  horizonToFree(bytes: number): number | undefined
+  /** Copies the store as it is now to a new file, without its free pages, while it is written to. */
+  backup(path: string): Promise<void>
+  /** Bytes of the pages in use; the file keeps its free pages for later writes. */
+  usedBytes(): number
   /** Bytes on disk. */
   sizeBytes(): number
   close(): Promise<void>

@@ -15,12 +15,12 @@ export interface Series {
 }
 
 interface MetricSeries {
-  readonly all: Series[]
+  all: Series[]
   /** Tag key → value → series. */
   readonly byTag: Map<string, Map<string, Series[]>>
 }
 
-/** All names and series of a store, in memory: some 500 bytes a series. Grows only. */
+/** All names and series of a store, in memory: some 500 bytes a series. Names are never forgotten. */
 export class SeriesIndex {
   readonly names: Readonly<Record<NameKind, NameDictionary>> = {
     metrics: new NameDictionary(),
@@ -30,7 +30,7 @@ export class SeriesIndex {
   readonly #byKey = new Map<string, Series>()
   readonly #byTsuid = new Map<string, Series>()
   readonly #byMetric = new Map<string, MetricSeries>()
-  readonly #series: Series[] = []
+  #series: Series[] = []
   /** Series that are not known to be on disk. */
   readonly unsaved = new Set<Series>()
   #nextId = 1
@@ -54,6 +54,26 @@ export class SeriesIndex {
 
   findByTsuid(tsuid: string): Series | undefined {
     return this.#byTsuid.get(tsuid.toUpperCase())
+  }
+
+  /** Forgets series; one that comes back later gets a new id. */
+  remove(gone: ReadonlySet<Series>): void {
+    if (gone.size === 0) return
+    const stays = (one: Series): boolean => !gone.has(one)
+    this.#series = this.#series.filter(stays)
+    for (const metric of new Set([...gone].map((one) => one.metric))) {
+      const ofMetric = this.#byMetric.get(metric)
+      if (ofMetric === undefined) continue
+      ofMetric.all = ofMetric.all.filter(stays)
+      for (const byValue of ofMetric.byTag.values()) {
+        for (const [value, series] of byValue) byValue.set(value, series.filter(stays))
+      }
+    }
+    for (const one of gone) {
+      this.#byKey.delete(seriesKey(one.metric, one.tags))
+      this.#byTsuid.delete(one.tsuid)
+      this.unsaved.delete(one)
+    }
   }
 
   /** The series of metric and tags, a new one when it was never seen. */
