@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { testAlerts } from './app/alert-test.ts'
 import { runDemo } from './app/demo.ts'
 import { listDeadLetters, redriveDeadLetters, showDeadLetter } from './app/dlq.ts'
@@ -7,6 +6,7 @@ import { generate } from './app/generate.ts'
 import { runJob } from './app/run-job.ts'
 import { runSpecFiles } from './app/run-specs.ts'
 import { createTelemetry } from './app/telemetry.ts'
+import { number, parse, required, type Values, whole } from './cli-arguments.ts'
 import { isVerb, usage, type Verb, verbs, verbUsage } from './cli-usage.ts'
 import { explain } from './config/explain.ts'
 import { loadConfig } from './config/file-config.ts'
@@ -258,8 +258,6 @@ async function alert(args: readonly string[], io: CliIo): Promise<ExitCode> {
   return tests.every(({ result }) => result.kind === 'sent') ? 0 : 1
 }
 
-type Values = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>
-
 function target(values: Values): Parameters<typeof generate>[0]['to'] {
   if (values.to === 'kafka') {
     const brokers = required('generate', values.brokers, '--brokers HOST:PORT,…').split(',')
@@ -271,41 +269,3 @@ function target(values: Values): Parameters<typeof generate>[0]['to'] {
   }
   throw new WardenError('usage', '--to is kafka or file; see warden generate --help')
 }
-
-function parse(
-  verb: Verb,
-  args: readonly string[],
-  options: NonNullable<ParseArgsConfig['options']>,
-  allowPositionals = false,
-): { values: Values; positionals: string[] } {
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals, strict: true })
-  } catch (cause) {
-    // The rest of the message speaks of Node's own conventions.
-    const [message = ''] = (cause instanceof Error ? cause.message : String(cause)).split(/\. |\n/)
-    throw new WardenError('usage', `${message.replace(/\.$/, '')}; see warden ${verb} --help`)
-  }
-}
-
-function required(verb: Verb, value: Values[string], name: string): string {
-  if (typeof value === 'string' && value !== '') return value
-  throw new WardenError('usage', `${name} is missing; see warden ${verb} --help`)
-}
-
-function number(
-  text: Values[string],
-  name: string,
-  least: number,
-  most = Number.MAX_SAFE_INTEGER,
-  isWhole = false,
-): number | undefined {
-  if (text === undefined) return undefined
-  const value = text === '' ? Number.NaN : Number(text)
-  const fits = Number.isFinite(value) && value >= least && value <= most
-  if (fits && (!isWhole || Number.isInteger(value))) return value
-  const bounds = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `${least} to ${most}`
-  throw new WardenError('usage', `${name} is a ${isWhole ? 'whole ' : ''}number ${bounds}`)
-}
-
-const whole = (text: Values[string], name: string, least: number, most?: number) =>
-  number(text, name, least, most, true)
