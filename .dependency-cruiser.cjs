@@ -2,11 +2,11 @@
  * The walls between the folders. Every rule is an error; scripts/import-rules.ts runs them and fails as well when
  * fewer modules were seen than there are source files.
  */
-const stage = '^src/(ingest|dedup|aggregate|sink|alert|store|state|config)/'
+const stage = '^src/(ingest|dedup|aggregate|sink|alert|store|state|config|lease)/'
 
 /** A file that touches the outside world is named after it. */
 const edge =
-  '/(kafka|opentsdb|feishu|lmdb|redis|file|http|system|generator|embedded|pino|prometheus|alertmanager|smtp|sentry)-[a-z0-9-]+[.]ts$'
+  '/(kafka|opentsdb|feishu|lmdb|redis|file|http|system|generator|embedded|pino|prometheus|alertmanager|smtp|sentry|zookeeper|kubernetes)-[a-z0-9-]+[.]ts$'
 
 /** The interfaces through which the rest of the program sees the outside world. */
 const port =

@@ -24,11 +24,16 @@ export const errorCodes = {
   source_unsupported: { fault: 'user', recovery: 'stop' },
   source_corrupt: { fault: 'external', recovery: 'retry' },
   source_stalled: { fault: 'external', recovery: 'retry' },
+  dedup_unreachable: { fault: 'external', recovery: 'retry' },
+  dedup_refused: { fault: 'user', recovery: 'stop' },
   data_loss: { fault: 'external', recovery: 'stop' },
   too_many_dead_letters: { fault: 'external', recovery: 'stop' },
   sink_unreachable: { fault: 'external', recovery: 'retry' },
   sink_fenced: { fault: 'user', recovery: 'stop' },
   sink_refused: { fault: 'external', recovery: 'dead-letter' },
+  lease_unreachable: { fault: 'external', recovery: 'retry' },
+  lease_lost: { fault: 'external', recovery: 'retry' },
+  lease_refused: { fault: 'user', recovery: 'stop' },
   internal: { fault: 'internal', recovery: 'retry' },
 } as const satisfies Record<string, ErrorClass>
 
