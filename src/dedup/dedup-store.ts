@@ -1,0 +1,75 @@
+import type { Keep } from '../core/plan.ts'
+
+/**
+ * Port of what one metric × window knows of its users. `FingerprintTable` is the exact one; the others give up something for
+ * bounded memory or shared state. All calls are synchronous: a backend that has to ask elsewhere does so in `BatchPreparer`.
+ */
+export interface DedupStore {
+  /** Distinct keys, as far as the backend knows. */
+  readonly size: number
+  /** Entries that the next `takeChanges` will hold. */
+  readonly changes: number
+  /** Bytes of memory. */
+  readonly bytes: number
+  /** Values of the winner that the last `offer` withdrew; meaningful after a result in 0…255. */
+  readonly withdrawn: Float64Array
+  /**
+   * An event of key (`high`, `low`; never both 0). See `FingerprintTable.offer`.
+   * @param row index of the event in the batch; columns of `values` are read there
+   * @returns `FIRST`, `DUPLICATE`, or the outcome that is withdrawn
+   */
+  offer(
+    high: number,
+    low: number,
+    outcome: number,
+    time: number,
+    tie: number,
+    values: readonly Float64Array[],
+    row: number,
+  ): number
+  /** New and changed entries since the last call, encoded; undefined when there are none. */
+  takeChanges(): Uint8Array | undefined
+  /** Puts back what `takeChanges` gave, in that order. @throws WardenError `state_corrupt` */
+  load(blob: Uint8Array): void
+}
+
+/** Rows of one batch of one partition that are about to be offered. Columns are longer than `length`. */
+export interface KeyClaims {
+  length: number
+  /** Identifies source and partition. */
+  partitionHash: number
+  /** Offsets in the partition. */
+  offset: Float64Array
+  high: Uint32Array
+  low: Uint32Array
+  /** Start of the row's slice; NaN for a row that is late already and must not be claimed. */
+  slice: Float64Array
+}
+
+/** The asynchronous half of a backend: called once a batch, before its rows are offered with their index as `row`. */
+export interface BatchPreparer {
+  /**
+   * Finds out what each row is. Resolves when all verdicts are there: an outage of the backend is a wait, and with it
+   * backpressure. Rejects with the signal's reason when aborted, or with a WardenError that no waiting will cure.
+   */
+  prepare(claims: KeyClaims, signal: AbortSignal): Promise<void>
+}
+
+export type DedupBackendName = 'exact' | 'bloom' | 'bitmap' | 'hyperloglog' | 'redis'
+
+/** What a backend can do; the config is checked against it. `keeps` without winner's time counts the first to arrive. */
+export interface DedupAbilities {
+  readonly keeps: readonly Keep[]
+  /** May count a known user again or take a new one for known. */
+  readonly approximate: boolean
+  /** Its winner stays whatever comes later: nothing is ever withdrawn. */
+  readonly byArrival: boolean
+}
+
+export const dedupAbilities: Readonly<Record<DedupBackendName, DedupAbilities>> = {
+  exact: { keeps: ['first', 'last', 'best'], approximate: false, byArrival: false },
+  bloom: { keeps: ['first'], approximate: true, byArrival: true },
+  bitmap: { keeps: ['first'], approximate: false, byArrival: true },
+  hyperloglog: { keeps: [], approximate: true, byArrival: true },
+  redis: { keeps: ['first'], approximate: false, byArrival: true },
+}
