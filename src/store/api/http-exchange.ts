@@ -20,6 +20,16 @@ export interface StoreApiContext {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly limits: StoreApiLimits
+  readonly figures: StoreFigures
+}
+
+/** What /api/stats tells beside the size of the store, counted since the start. */
+export interface StoreFigures {
+  /** Points that puts stored and refused. */
+  stored: number
+  refused: number
+  /** Queries that were answered. */
+  queries: number
 }
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { parseImportLine } from '../import-line.ts'
 import { RequestRefused } from '../request-refused.ts'
 import {
   bodyJson,
@@ -17,7 +18,7 @@ import { judgePut } from './put-points.ts'
  * of a request are stored although others are bad.
  */
 export function registerPut(server: FastifyInstance, context: StoreApiContext): void {
-  const { store, metrics, limits } = context
+  const { store, metrics, limits, figures } = context
   const stored = metrics.counter('warden_store_points_total', 'Points stored by /api/put.')
   const refused = metrics.counter(
     'warden_store_refused_points_total',
@@ -36,6 +37,8 @@ export function registerPut(server: FastifyInstance, context: StoreApiContext): 
     if (points.length > 0) await store.write(points)
     stored.add(points.length)
     refused.add(errors.length)
+    figures.stored += points.length
+    figures.refused += errors.length
     const status = errors.length > 0 ? 400 : 200
     const details = has(request, 'details')
     if (details || has(request, 'summary')) {
@@ -68,8 +71,24 @@ export function registerPut(server: FastifyInstance, context: StoreApiContext): 
 async function putBody(request: FastifyRequest, maxInflatedBytes: number): Promise<unknown> {
   const text = (await bodyText(request, maxInflatedBytes)).trim()
   if (text === '') throw new RequestRefused(400, 'Missing request content')
+  if (isLines(request, text)) return linesBody(text)
   if (!text.startsWith('{') && !text.startsWith('[')) {
     throw new RequestRefused(400, 'The JSON must start as an object or an array')
   }
   return bodyJson(request, maxInflatedBytes)
+}
+
+/** Telnet commands, or lines to import that say so: a metric may be called anything. */
+function isLines(request: FastifyRequest, text: string): boolean {
+  return /^put\s/.test(text) || /^text\/plain\b/i.test(request.headers['content-type'] ?? '')
+}
+
+/** Lines as the entries of a JSON put. A timestamp that is no number fails its line only. */
+function linesBody(text: string): unknown {
+  return text.split('\n').flatMap((line) => {
+    const parsed = parseImportLine(line)
+    if (parsed === undefined) return []
+    const timestamp = /^\d{1,18}$/.test(parsed.timestamp) ? Number(parsed.timestamp) : 0
+    return [{ ...parsed, timestamp }]
+  })
 }

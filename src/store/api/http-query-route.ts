@@ -21,7 +21,7 @@ const durationBuckets = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10]
 
 /** GET and POST /api/query. A long query lets other work of the process run in between. */
 export function registerQuery(server: FastifyInstance, context: StoreApiContext): void {
-  const { store, clock, metrics, limits } = context
+  const { store, clock, metrics, limits, figures } = context
   const duration = metrics.histogram(
     'warden_store_query_seconds',
     'Time from a query to its answer.',
@@ -40,6 +40,7 @@ export function registerQuery(server: FastifyInstance, context: StoreApiContext)
     const globals =
       query.globalAnnotations && !query.noAnnotations ? store.annotations('', startMs, endMs) : []
     const json = queryAnswer(query, results, globals, has(request, 'arrays'))
+    figures.queries++
     duration.observe((clock.now() - startedAt) / 1_000)
     return replyJson(reply, 200, json)
   }

@@ -16,6 +16,8 @@ import {
 import { registerNames } from './http-names-route.ts'
 import { registerPut } from './http-put-route.ts'
 import { registerQuery } from './http-query-route.ts'
+import { compressAnswers } from './http-response-gzip.ts'
+import { registerStats } from './http-stats-route.ts'
 
 export interface StoreApiOptions {
   readonly store: PointStore
@@ -45,7 +47,8 @@ export async function registerStoreApi(
     inflatedBytes: 64 * MIB,
     ...options.limits,
   }
-  const context: StoreApiContext = { store, ...telemetry, limits }
+  const figures = { stored: 0, refused: 0, queries: 0 }
+  const context: StoreApiContext = { store, ...telemetry, limits, figures }
   await server.register(async (scope) => {
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser(
@@ -54,11 +57,13 @@ export async function registerStoreApi(
       async (_request: unknown, body: unknown) => body,
     )
     answerErrors(scope, context)
+    compressAnswers(scope)
     registerPut(scope, context)
     registerQuery(scope, context)
     registerNames(scope, context)
     registerAnnotations(scope, context)
     registerFacts(scope, version)
+    registerStats(scope, context)
   })
 }
 
