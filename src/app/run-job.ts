@@ -16,6 +16,7 @@ import type { SinkDelivery } from '../sink/sink-delivery.ts'
 import { LmdbStateStore } from '../state/lmdb-state-store.ts'
 import { registerStoreApi } from '../store/api/http-store-api.ts'
 import { LmdbPointStore } from '../store/lmdb-point-store.ts'
+import { StoreUpkeep } from '../store/store-upkeep.ts'
 import { type BuiltPipeline, buildPipeline, openJobState } from './build-pipeline.ts'
 import { type JobHealth, startServer } from './http-server.ts'
 import { type JobPhase, jobHealth } from './job-health.ts'
@@ -49,7 +50,12 @@ export async function runJob(options: JobOptions, stop: AbortSignal): Promise<'e
     const points = config.sinks.some(({ type }) => type === 'embedded')
       ? new LmdbPointStore(join(config.stateDir, 'store'))
       : undefined
-    if (points !== undefined) closing.unshift(() => points.close())
+    if (points !== undefined) {
+      const upkeep = new StoreUpkeep(points, config.store, telemetry)
+      closing.unshift(() => points.close())
+      closing.unshift(() => upkeep.stop())
+      upkeep.start()
+    }
     const sinks = config.sinks.map((sink) => createSink(sink, points, telemetry))
     closing.unshift(() => Promise.allSettled(sinks.map((sink) => sink.close())))
     const job = new RunningJob(options, { plan, store, state }, sinks)

@@ -36,6 +36,11 @@ export interface Config {
   readonly restart: RestartConfig
   readonly server: { readonly listen: ListenAddress; readonly token: Secret | undefined }
   readonly outbox: { readonly maxBytes: number }
+  /** Bounds of the embedded store; undefined: none. */
+  readonly store: {
+    readonly retentionMs: DurationMs | undefined
+    readonly maxBytes: number | undefined
+  }
   readonly shutdown: { readonly timeoutMs: DurationMs }
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
 }

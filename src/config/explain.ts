@@ -63,6 +63,7 @@ function destination(sink: SinkConfig, config: Config): string[] {
       return [
         ...row('files', config.stateDir),
         ...row('query', `http://${address(config.server.listen)}/api/query`),
+        ...kept(config.store),
       ]
     case 'file':
       return row('file', `${sink.path}${rolled(sink)}`)
@@ -80,6 +81,14 @@ function destination(sink: SinkConfig, config: Config): string[] {
         ),
       ]
   }
+}
+
+function kept({ retentionMs, maxBytes }: Config['store']): string[] {
+  const bounds = [
+    ...(retentionMs === undefined ? [] : [`${formatDuration(retentionMs)} of points`]),
+    ...(maxBytes === undefined ? [] : [`at most ${formatBytes(maxBytes)}`]),
+  ]
+  return bounds.length === 0 ? [] : row('keeps', bounds.join(', '))
 }
 
 function rolled({ rollBytes, keepFiles }: FileSinkConfig): string {

@@ -45,6 +45,7 @@ export function resolveConfig(document: ConfigDocument, file: string, directory:
     restart: resolveRestart(document.restart),
     server: { listen: document.server.listen, token: document.server.token },
     outbox: { maxBytes: document.outbox.maxBytes },
+    store: { retentionMs: document.store.retention, maxBytes: document.store.maxSize },
     shutdown: { timeoutMs: document.shutdown.timeout },
     log: { level: document.log.level },
   }

@@ -4,7 +4,7 @@ import { inlineSource } from './schema/event.ts'
 import { filePath, legalName, named, optional, section, words } from './schema/fields.ts'
 import { metric } from './schema/metrics.ts'
 import { notifications, receivers } from './schema/receivers.ts'
-import { checkpoint, log, outbox, restart, server, shutdown } from './schema/runtime.ts'
+import { checkpoint, log, outbox, restart, server, shutdown, store } from './schema/runtime.ts'
 import { deadLetters, lateEvents, sink } from './schema/sinks.ts'
 import { source } from './schema/sources.ts'
 
@@ -40,6 +40,7 @@ export const configSchema = section(
     restart,
     server,
     outbox,
+    store,
     shutdown,
     log,
   },

@@ -26,6 +26,7 @@ export function checkConfig(document: Partial<ConfigDocument>, locator: Locator)
   checkSideOutputs(document, locator)
   checkServers(document, locator)
   checkCheckpoint(document, locator)
+  checkStore(document, locator)
 }
 
 /** Checks the part of a config that a spec has. */
@@ -240,6 +241,17 @@ function checkServers(document: Partial<ConfigDocument>, locator: Locator): void
 }
 
 const addressText = (listen: ListenAddress): string => `${listen.host}:${listen.port}`
+
+function checkStore({ store }: Partial<ConfigDocument>, locator: Locator): void {
+  if (store?.retention !== undefined && store.retention < 3_600_000) {
+    const what = `a retention of ${formatDuration(store.retention)} drops points before anybody sees them`
+    locator.value(['store', 'retention'], what, 'write at least 1h')
+  }
+  if (store?.maxSize !== undefined && store.maxSize < 16 * 2 ** 20) {
+    const what = 'a store so small has no room for a row of every series'
+    locator.value(['store', 'maxSize'], what, 'write at least 16MiB')
+  }
+}
 
 function checkCheckpoint(document: Partial<ConfigDocument>, locator: Locator): void {
   const { checkpoint, restart } = document

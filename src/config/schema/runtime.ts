@@ -108,6 +108,24 @@ export const outbox = section(
   { default: {} },
 )
 
+export const store = section(
+  {
+    retention: optional(
+      duration('Points older than this are dropped, at least 1 h. Left out: none by age.', {
+        examples: ['400d'],
+      }),
+    ),
+    maxSize: optional(
+      bytes(
+        'Bytes that points may take on disk, at least 16 MiB; beyond it the oldest are dropped. Left out: none by size.',
+        { examples: ['20GiB'] },
+      ),
+    ),
+  },
+  'What the embedded store keeps; looked at every ten minutes.',
+  { default: {} },
+)
+
 export const shutdown = section(
   {
     timeout: duration(
