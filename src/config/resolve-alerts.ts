@@ -37,6 +37,7 @@ export function resolveAlerts(document: AlertsDocument, job: string): AlertPlan 
   return {
     job,
     intervalMs: document.interval,
+    staleAfterMs: document.staleAfter,
     history: { keepMs: document.history.keep, maxSeries: document.history.maxSeries },
     rules: Object.entries(document.rules ?? {}).map(([name, one]) => resolveRule(name, one)),
     routes: [

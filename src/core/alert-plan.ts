@@ -6,6 +6,8 @@ export interface AlertPlan {
   readonly job: string
   /** Time between evaluations where no window became due. */
   readonly intervalMs: DurationMs
+  /** Windows that ended longer ago are judged, but no message begins with them. */
+  readonly staleAfterMs: DurationMs
   readonly history: HistoryPlan
   readonly rules: readonly RulePlan[]
   /** In order; the last one matches everything. */

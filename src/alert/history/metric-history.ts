@@ -29,6 +29,8 @@ export class MetricHistory {
   readonly #blocks: WindowBlock[] = []
   readonly #byStart = new Map<number, WindowBlock>()
   readonly #dirty = new Set<WindowBlock>()
+  /** Per aggregate and series: did it ever have a value? */
+  readonly #has: Set<number>[]
   /** Windows that ended until then were expected. */
   #dueEnd: EpochMs | undefined
   #dueChanged = false
@@ -42,6 +44,7 @@ export class MetricHistory {
     this.#plan = plan
     this.#assigner = createWindowAssigner(metric.window)
     this.columns = metric.aggregates.map(({ name }) => name)
+    this.#has = this.columns.map(() => new Set())
     this.series = new SeriesNames(metric.name, plan.maxSeries)
     this.#prefix = `alert/window/${metric.name}/`
     for (const tags of metric.declared) this.series.declare(tags)
@@ -64,6 +67,14 @@ export class MetricHistory {
     return counting.has(this.kindOf(aggregate))
   }
 
+  /** Did the series ever have a value of that column? Declared ones may have one. */
+  has(series: number, column: number): boolean {
+    return (
+      this.#has[column]?.has(series) === true ||
+      this.series.lastEnd(series) === Number.NEGATIVE_INFINITY
+    )
+  }
+
   restore(store: StateStore): void {
     this.series.restore(store)
     for (const tags of this.metric.declared) this.series.declare(tags)
@@ -78,6 +89,9 @@ export class MetricHistory {
       this.#insert(block)
       for (let id = 0; id < Math.min(block.size, this.series.size); id++) {
         if (block.flag(id) === rowFlags.events) this.series.see(id, block.start, block.end)
+        this.#has.forEach((has, column) => {
+          if (!Number.isNaN(block.value(id, column))) has.add(id)
+        })
       }
     }
   }
@@ -110,15 +124,23 @@ export class MetricHistory {
     const forget = epochMs(pane.windowEnd - this.#plan.keepMs)
     const added = this.series.add(pane.tags, forget)
     if (added.kind === 'full') return
-    if (added.kind === 'reused') for (const block of this.#blocks) block.clear(added.id)
+    if (added.kind === 'reused') this.#forget(added.id)
     const block = this.#blockOf(pane.windowStart, pane.windowEnd)
     const values = this.columns.map((name) => pane.values[name] ?? Number.NaN)
     const isZero = pane.zero || this.#isNothing(pane)
     const flag = isZero ? rowFlags.zero : rowFlags.events
     if (block.kind !== 'open') this.#noteRevised(block, added.id)
     block.set(added.id, values, flag, this.series.size, now)
+    values.forEach((value, column) => {
+      if (!Number.isNaN(value)) this.#has[column]?.add(added.id)
+    })
     this.#dirty.add(block)
     if (!isZero) this.series.see(added.id, pane.windowStart, pane.windowEnd)
+  }
+
+  #forget(id: number): void {
+    for (const block of this.#blocks) block.clear(id)
+    for (const has of this.#has) has.delete(id)
   }
 
   /** A series of one outcome has no event of it where others have. */

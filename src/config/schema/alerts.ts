@@ -18,6 +18,10 @@ export const alertKeys = {
   interval: duration('Time between evaluations where no window became due, 1s to 1h.', {
     default: '10s',
   }),
+  staleAfter: duration(
+    'Windows that ended longer ago (and two windows ago) are judged while Warden catches up, but no message begins with them.',
+    { default: '1d' },
+  ),
   history: section(
     {
       keep: duration(
