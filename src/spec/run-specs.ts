@@ -5,6 +5,8 @@ import { WardenError } from '../core/errors.ts'
 import type { Difference } from './comparison.ts'
 import { PipelineCase } from './pipeline-case.ts'
 import { runPipelineCase } from './pipeline-spec.ts'
+import { RuleCase } from './rule-case.ts'
+import { runRuleCase } from './rule-spec.ts'
 import { WindowCase } from './window-case.ts'
 import { runWindowCase } from './window-spec.ts'
 
@@ -26,6 +28,7 @@ export interface Surroundings {
 
 const windowCase = Compile(WindowCase)
 const pipelineCase = Compile(PipelineCase)
+const ruleCase = Compile(RuleCase)
 
 /** Runs every case of a spec file (JSON or YAML, an array of cases); a file that is no spec gives one failed result. */
 export async function runSpecFile(
@@ -83,7 +86,15 @@ async function runCase(
         : one.pipeline
     return describe(await runPipelineCase(one, parseInlineValue(config, options)))
   }
-  return 'a case has config (window spec) or pipeline (pipeline spec)'
+  if ('rules' in one) {
+    if (!ruleCase.Check(one)) return firstError(ruleCase.Errors(one))
+    const readRules = (rules: unknown) =>
+      typeof rules === 'string'
+        ? (parse(surroundings.readFile(surroundings.resolve(file, rules))) as unknown)
+        : rules
+    return describe(await runRuleCase(one, file, readRules))
+  }
+  return 'a case has config (window spec), pipeline (pipeline spec) or rules (rule spec)'
 }
 
 function describe(difference: Difference | undefined): string | undefined {
