@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { reservePorts } from '../../support/free-ports.ts'
 import { processTree } from './process-tree.ts'
+import { stallFile } from './stalls.ts'
 import { knowsLanes, type WardenSetup, wardenConfig } from './warden-config.ts'
 
 /** `bin/warden.js` of this checkout; the npm scripts build it first. */
@@ -59,6 +60,7 @@ export class WardenRun {
     const config = { ...wardenConfig({ ...setup, lanes, directory }), server: { listen } }
     await writeFile(file, JSON.stringify(config, undefined, 2))
     const child = spawn(process.execPath, [...nodeArguments, program, 'run', '-c', file], {
+      env: { ...process.env, WARDEN_BENCH_STALLS: stallFile(directory) },
       stdio: ['ignore', 'inherit', 'pipe'],
     })
     return new WardenRun(directory, child, `http://${listen}`, release)
@@ -109,6 +111,11 @@ export class WardenRun {
       }
       await sleep(everyMs)
     }
+  }
+
+  /** Without waiting. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal)
   }
 
   /** SIGTERM; rejects when it does not end well. */
