@@ -72,11 +72,11 @@ function confirm(fields: URLSearchParams, reply: FastifyReply, options: AlertLin
     event: asked.action === 'silence' ? 'silenced' : 'acknowledged',
     who,
     reason,
-    target: `${asked.target.kind} ${asked.target.id}`,
+    target: JSON.stringify(asked.labels),
     until: asked.action === 'silence' ? epochMs(at + asked.forMs) : undefined,
   })
   telemetry.logger.info(
-    { action: asked.action, target: asked.target, who },
+    { action: asked.action, labels: asked.labels, who },
     'somebody used the link of an alert',
   )
   return page(reply, 200, result.done, '')
@@ -88,7 +88,7 @@ const question = ({ action, forMs }: LinkRequest): string =>
     : 'Acknowledge these alerts?'
 
 function form(asked: LinkRequest, token: string, actions: AlertActions): string {
-  const alerts = actions.preview(asked.target)
+  const alerts = actions.preview(asked.labels)
   const listed = alerts.slice(0, shownAlerts).map((one) => `<li>${escapeHtml(one)}</li>`)
   const more = alerts.length > shownAlerts ? `<li>and ${alerts.length - shownAlerts} more</li>` : ''
   const none = alerts.length === 0 ? '<li>none goes on now</li>' : ''

@@ -8,10 +8,10 @@ export interface ActionRequest extends LinkRequest {
   readonly at: EpochMs
 }
 
-/** Port: what links and the API can do to alerts. Asked twice for the same thing, it does it once. */
+/** Port: what links and the API can do to alerts. Asked twice by the same link, the later one counts. */
 export interface AlertActions {
-  /** The alerts that the target stands for now, one line each; empty: none goes on. */
-  preview(target: LinkRequest['target']): readonly string[]
+  /** The alerts with these labels that go on now, one line each. */
+  preview(labels: LinkRequest['labels']): readonly string[]
   /** @returns what was done, in words; `problem` when it could not be */
   silence(request: ActionRequest): { readonly done: string } | { readonly problem: string }
   acknowledge(request: ActionRequest): { readonly done: string } | { readonly problem: string }

@@ -16,8 +16,8 @@ export class HttpLinkMaker implements LinkMaker {
     this.#key = key
   }
 
-  link({ action, target, forMs, notification, expiresAt }: LinkRequest): string {
-    const content = [1, action, target.kind, target.id, forMs, notification, expiresAt]
+  link({ action, labels, forMs, notification, expiresAt }: LinkRequest): string {
+    const content = [1, action, labels, forMs, notification, expiresAt]
     const payload = Buffer.from(JSON.stringify(content)).toString('base64url')
     return `${this.#publicUrl}${linkPath}?token=${payload}.${this.#sign(payload).toString('base64url')}`
   }
@@ -46,12 +46,14 @@ export class HttpLinkMaker implements LinkMaker {
 function read(payload: string): LinkRequest | undefined {
   const content: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString())
   if (!Array.isArray(content) || content[0] !== 1) return undefined
-  const [, action, kind, id, forMs, notification, expiresAt] = content as unknown[]
+  const [, action, labels, forMs, notification, expiresAt] = content as unknown[]
   if (action !== 'silence' && action !== 'acknowledge') return undefined
-  if (kind !== 'incident' && kind !== 'group') return undefined
+  if (typeof labels !== 'object' || labels === null) return undefined
   return {
     action,
-    target: { kind, id: String(id) },
+    labels: Object.fromEntries(
+      Object.entries(labels).map(([name, value]) => [name, String(value)]),
+    ),
     forMs: durationMs(Number(forMs)),
     notification: String(notification),
     expiresAt: epochMs(Number(expiresAt)),

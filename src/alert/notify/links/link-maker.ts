@@ -3,8 +3,8 @@ import type { DurationMs, EpochMs } from '../../../core/time.ts'
 /** What a button asks for. The page behind it does nothing before a person confirms it. */
 export interface LinkRequest {
   readonly action: 'silence' | 'acknowledge'
-  /** `incident`: one alert; `group`: all alerts of a message. */
-  readonly target: { readonly kind: 'incident' | 'group'; readonly id: string }
+  /** Alerts with these labels; at least one label. */
+  readonly labels: Readonly<Record<string, string>>
   /** Length of a silence; 0 for an acknowledgement. */
   readonly forMs: DurationMs
   /** The notification whose button it was. */

@@ -100,7 +100,9 @@ export function titleOf(notification: Notification, style: MessageStyle): string
   const tags = [bad ? words.severity[severity] : '', state].filter((one) => one !== '').join(' · ')
   const [first] = alerts
   const what = total > 1 || first === undefined ? groupOf(notification, style) : subjectOf(first)
-  const cause = first === undefined || !bad ? group.cause : first.cause
+  // What is over is not named by what it was.
+  const names = bad || kind === 'cannot-judge'
+  const cause = names ? (first?.cause ?? group.cause) : undefined
   const why = cause === undefined ? '' : `${words.cause[cause]}: `
   const long = kind === 'repeat' || kind === 'escalation' ? ` (${words.since(roughly(age))})` : ''
   return clip(`[${tags}] ${why}${what}${long}`, longestTitle)
@@ -137,7 +139,7 @@ function toneOfOne({ kind, severity }: Notification): Tone {
 
 function buttonsOf(notification: Notification, style: MessageStyle, now: number): Button[] {
   const { words, links } = style
-  const { alerts, group, kind } = notification
+  const { alerts, kind } = notification
   const [first] = alerts
   if (first === undefined) return []
   const buttons: Button[] = []
@@ -150,11 +152,9 @@ function buttonsOf(notification: Notification, style: MessageStyle, now: number)
     buttons.push({ text: words.runbook, url: runbook, primary: false })
   }
   if (links === undefined || kind === 'resolved' || kind === 'correction') return buttons
-  const target =
-    notification.total > 1
-      ? ({ kind: 'group', id: group.key } as const)
-      : ({ kind: 'incident', id: first.incident } as const)
-  const common = { target, notification: notification.id, expiresAt: epochMs(now + linkLifeMs) }
+  const labels = labelsOf(notification, first)
+  if (Object.keys(labels).length === 0) return buttons
+  const common = { labels, notification: notification.id, expiresAt: epochMs(now + linkLifeMs) }
   for (const hours of silenceHours) {
     const forMs = durationMs(hours * hourMs)
     const url = links.link({ action: 'silence', forMs, ...common })
@@ -163,6 +163,17 @@ function buttonsOf(notification: Notification, style: MessageStyle, now: number)
   const url = links.link({ action: 'acknowledge', forMs: durationMs(0), ...common })
   buttons.push({ text: words.acknowledge, url, primary: false })
   return buttons
+}
+
+/** What the buttons are about: the alert itself, or what all alerts of the message share. Empty: they share nothing. */
+function labelsOf({ total, group }: Notification, first: AlertFact): Record<string, string> {
+  const { rule, team, cause } = group
+  if (total <= 1) return { ...first.tags, rule: first.rule }
+  return {
+    ...(rule === undefined ? {} : { rule }),
+    ...(team === undefined ? {} : { team }),
+    ...(cause === undefined ? {} : { cause }),
+  }
 }
 
 /** The rule's own address before that of the config; a value can never change another part of the address. */
