@@ -141,6 +141,24 @@ test('a damaged batch ends every decoder in the same error, with the same rows b
   )
 })
 
+test('keys, literals and dimension values that differ in one byte are told apart, however long', () => {
+  for (const length of [1, 2, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 64, 65, 300]) {
+    const text = 'k'.repeat(length)
+    const documents = Array.from({ length }, (_, at) => {
+      const other = `${text.slice(0, at)}x${text.slice(at + 1)}`
+      return [
+        { [other]: 'other key', [text]: text },
+        { [text]: other, [other]: 'other key' },
+      ].map((one) => JSON.stringify({ eventTime: NOW, ...one }))
+    })
+    const dimension = { name: 'd', path: [text], missing: undefined }
+    const all = metricPlan({ dimensions: [dimension], keep: undefined, splitByOutcome: false })
+    const where = { kind: 'compare', path: [text], op: '==', value: text } as const
+    const batch = linesBatch(documents.flat().join('\n'))
+    assertSame(batch, { event: eventPlan(), metrics: [all, { ...all, name: 'equal', where }] })
+  }
+})
+
 test('a user of any length has the hash of KeyHash in every decoder', () => {
   const metric = metricPlan({ dimensions: [{ name: 'biz', path: ['biz'], missing: undefined }] })
   const hash = new KeyHash(HASH_KEY)

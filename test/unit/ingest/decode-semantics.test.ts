@@ -369,6 +369,11 @@ for (const kind of ['json-wasm', 'json-walk', 'json-parse'] as const) {
     )
     decoder.decode(linesBatch(lines.join('')), NOW, out)
     assert.equal(out.metrics[0]?.length, count / 10)
+    // What was known of a symbol is forgotten with it.
+    assert.equal(
+      out.metrics[0]?.event.subarray(0, count / 10).findIndex((id) => id % 10 !== 7),
+      -1,
+    )
     assert.deepEqual([...(out.metrics[0]?.series.slice(0, 4) ?? [])], [0, 1, 2, 0])
     assert.equal(decoder.stats.internResets, kind === 'json-parse' ? 0 : 1)
     assert.equal(decoder.stats.records, count)
