@@ -31,11 +31,12 @@ export async function runRuleCase(
   for (const expected of expects) {
     await run.until(expected.time)
     const place = `expect[${expected.index}]`
-    const notifications = run.takeNotifications()
+    const { alerts, notifications } = expected
+    // Those since the last time that an expectation named any.
     const difference =
-      (expected.alerts && compareAlerts(`${place}.alerts`, expected.alerts, run)) ??
-      (expected.notifications &&
-        compareUnordered(`${place}.notifications`, expected.notifications, notifications))
+      (alerts && compareAlerts(`${place}.alerts`, alerts, run)) ??
+      (notifications &&
+        compareUnordered(`${place}.notifications`, notifications, run.takeNotifications()))
     if (difference !== undefined) return difference
   }
   return undefined

@@ -100,14 +100,16 @@ export class MetricHistory {
   expect(now: EpochMs, delayMs: number): void {
     const due = now - this.metric.outOfOrdernessMs - delayMs
     if (this.#dueEnd === undefined) {
-      this.#dueEnd = epochMs(due)
+      // Windows that ended before Warden began are nothing to wait for.
+      this.#dueEnd = now
       this.#dueChanged = true
       return
     }
     if (due <= this.#dueEnd) return
     const from = Math.max(this.#dueEnd, due - maxBlocks * this.metric.window.slideMs)
     for (const { start, end } of windowsEndingIn(this.#assigner, from, due)) {
-      this.#blockOf(start, end)
+      // Also one that is open: after a restart it is still waited for.
+      this.#dirty.add(this.#blockOf(start, end))
       this.#dueEnd = end
       this.#dueChanged = true
     }
