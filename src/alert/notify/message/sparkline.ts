@@ -4,7 +4,7 @@ const gap = '·'
 
 /** Values as a line of bars, from 0 (or the least, when negative) to the greatest; null: a gap. */
 export function sparkline(values: readonly (number | null)[]): string {
-  const known = values.filter((value) => value !== null && Number.isFinite(value))
+  const known = values.filter((value): value is number => Number.isFinite(value))
   const least = Math.min(0, ...known)
   const span = Math.max(0, ...known) - least
   return values
