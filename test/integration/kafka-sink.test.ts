@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { cli } from '../../src/cli.ts'
 import { createEventProducer } from '../../src/ingest/kafka-producer.ts'
 import { KafkaLogSink } from '../../src/sink/kafka-log-sink.ts'
+import { decodeName } from '../../src/sink/point-names.ts'
 import { contractPoints } from '../contract/sink.ts'
 import { readTopic } from '../e2e/records.ts'
 import { type KafkaService, startKafka } from '../support/kafka-service.ts'
@@ -22,7 +24,8 @@ const lifeMs = 120_000
 
 interface Line {
   readonly metric: string
-  readonly tags: { readonly series: string }
+  readonly tags: Readonly<Record<string, string>>
+  readonly value: number
   readonly revision: number
 }
 
@@ -31,7 +34,7 @@ describe('KafkaLogSink on a real Kafka', () => {
   let kafka: KafkaService
 
   before(async () => {
-    kafka = await startKafka()
+    kafka = await startKafka({ saslSsl: true })
   })
   after(async () => {
     await kafka?.stop()
@@ -51,20 +54,27 @@ describe('KafkaLogSink on a real Kafka', () => {
       new RecordingLogger(),
     )
 
-  /** What a reader of committed records sees of every series, in order. */
-  async function committed(topic: string): Promise<Map<string, number[]>> {
+  /** Gives every record that a reader of committed records sees, in the order of its partition. */
+  async function readCommitted(topic: string, take: (line: Line) => void): Promise<void> {
     // A record behind the last transaction marker: only of records is it known that they were read.
     const producer = await createEventProducer({ brokers: [kafka.bootstrap], topic })
     await producer.send(
       Array.from({ length: partitions }, (_, partition) => ({ partition, value: '{"end":true}' })),
     )
     await producer.close()
-    const seen = new Map<string, number[]>()
     await readTopic(kafka.bootstrap, topic, ({ value }) => {
       const line = JSON.parse(String(value)) as Line | { readonly end: true }
-      if ('end' in line) return
-      assert.equal(line.metric.slice(0, 5), 'test.')
-      seen.set(line.tags.series, [...(seen.get(line.tags.series) ?? []), line.revision])
+      if (!('end' in line)) take(line)
+    })
+  }
+
+  /** Revisions of every series. */
+  async function committed(topic: string): Promise<Map<string, number[]>> {
+    const seen = new Map<string, number[]>()
+    await readCommitted(topic, ({ metric, tags, revision }) => {
+      assert.equal(metric.slice(0, 5), 'test.')
+      const series = tags.series ?? ''
+      seen.set(series, [...(seen.get(series) ?? []), revision])
     })
     return seen
   }
@@ -173,6 +183,65 @@ describe('KafkaLogSink on a real Kafka', () => {
     }
     const revisions = [...(await committed('fenced')).values()].flat().sort(byNumber)
     assert.deepEqual(revisions, [1, 1, 3, 3])
+  })
+
+  it('is what a job writes to, over TLS and SASL, by its config', {
+    timeout: 120_000,
+  }, async () => {
+    await kafka.createTopic('panes', partitions)
+    const { sasl } = kafka.address
+    assert.ok(sasl)
+    await withDirectory(async (directory) => {
+      const at = (name: string) => join(directory, name)
+      const events = Array.from({ length: 300 }, (_, i) => {
+        const t = Date.UTC(2026, 0, 5) + i * 60_000
+        return `${JSON.stringify({ t, user: `u${i}`, product: '现金贷' })}\n`
+      })
+      writeFileSync(at('events.jsonl'), events.join(''))
+      writeFileSync(at('ca.pem'), sasl.caPem)
+      const config = {
+        job: 'lending',
+        sources: {
+          orders: { type: 'file', path: './events.jsonl', follow: false, event: { time: 't' } },
+        },
+        metrics: {
+          loan: { window: { size: '1h' }, dimensions: ['product'], aggregates: ['events'] },
+        },
+        sinks: {
+          panes: {
+            type: 'kafka',
+            brokers: sasl.bootstrap.split(','),
+            topic: 'panes',
+            prefix: 'test.',
+            tls: { ca: { file: './ca.pem' } },
+            sasl: {
+              mechanism: 'scram-sha-256',
+              username: sasl.username,
+              password: '${KAFKA_PASSWORD}',
+            },
+          },
+        },
+        server: { listen: '127.0.0.1:0' },
+        log: { level: 'error' },
+      }
+      writeFileSync(at('warden.json'), JSON.stringify(config))
+      const texts: string[] = []
+      const code = await cli(['run', '-c', at('warden.json')], {
+        out: (text) => texts.push(text),
+        err: (text) => texts.push(text),
+        env: { KAFKA_PASSWORD: sasl.password },
+        directory,
+        stop: AbortSignal.timeout(90_000),
+      })
+      assert.equal(code, 0, texts.join(''))
+    })
+    const values: number[] = []
+    await readCommitted('panes', (line) => {
+      assert.equal(line.metric, 'test.loan.events')
+      assert.equal(decodeName(line.tags.product ?? ''), '现金贷')
+      values.push(line.value)
+    })
+    assert.deepEqual(values, [60, 60, 60, 60, 60])
   })
 
   it('says which topic is missing', { timeout: 60_000 }, async () => {
