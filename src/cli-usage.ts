@@ -10,6 +10,8 @@ export const usage = `warden: counts business events per window, once per user, 
   warden generate --to kafka|file …          made-up lending events, for trials under load
   warden dlq list|show|redrive -c FILE       what could not be counted or written, and writing it once more
   warden alert test -c FILE                  send a real message to the receivers of a config
+  warden store backup|export|import -c FILE  copies, text out of and into the embedded store
+  warden dashboards --out DIR [-c FILE]      Grafana's data sources and dashboards, for your metrics
 
   warden VERB --help                         more about one of them
   warden --help, warden --version
@@ -26,6 +28,8 @@ export const verbs = [
   'generate',
   'dlq',
   'alert',
+  'store',
+  'dashboards',
 ] as const
 export type Verb = (typeof verbs)[number]
 
@@ -120,5 +124,32 @@ neither. Prints what each receiver made of it.
 ${config}  --receiver NAME       this one only
 
 Exit: 0 all of them took it, 1 one did not, 2 the config is wrong.
+`,
+  store: `warden store backup -c FILE --out FILE
+warden store export -c FILE --out FILE [--metric PREFIX] [--from TIME] [--to TIME]
+warden store import -c FILE FILE…
+
+The points of the embedded store.
+
+  backup                copies it to a new file, also while Warden runs. Stop Warden and put that file in the place of
+                        stateDir/store/points.mdb, and the store is what it was
+  export                lines of OpenTSDB's import format (metric timestamp value tag=value …), also while Warden runs;
+                        compressed when FILE ends in .gz. OpenTSDB takes them with tsdb import
+  import                reads such lines, of OpenTSDB's scan --import too; only while Warden is stopped. A running one
+                        takes the same lines: curl -H 'Content-Type: text/plain' --data-binary @FILE …/api/put?details
+  --metric PREFIX       only metrics whose name begins so
+  --from, --to TIME     only points from TIME on, and before TIME; ISO 8601
+
+Exit: 0 fine, 1 failed or lines were refused, 2 wrong usage or config.
+`,
+  dashboards: `warden dashboards --out DIR [-c FILE]
+
+Writes what Grafana needs to DIR: provisioning/ (data sources, where the dashboards are) and dashboards/: trust.json
+(is the number true? from Warden's own metrics) and, with a config, business.json (its metrics).
+
+${config}  --out DIR             usually mounted as /etc/grafana; files there are replaced
+
+Grafana needs WARDEN_TSDB_URL (the embedded store or an OpenTSDB), WARDEN_PROMETHEUS_URL and, for a store that asks for
+it, WARDEN_TOKEN in its environment.
 `,
 }

@@ -7,6 +7,7 @@ import { runJob } from './app/run-job.ts'
 import { runSpecFiles } from './app/run-specs.ts'
 import { createTelemetry } from './app/telemetry.ts'
 import { number, parse, required, type Values, whole } from './cli-arguments.ts'
+import { dashboards, store } from './cli-store.ts'
 import { isVerb, usage, type Verb, verbs, verbUsage } from './cli-usage.ts'
 import { explain } from './config/explain.ts'
 import { loadConfig } from './config/file-config.ts'
@@ -95,6 +96,10 @@ async function runVerb(verb: Verb, args: readonly string[], io: CliIo): Promise<
       return await dlq(args, io)
     case 'alert':
       return await alert(args, io)
+    case 'store':
+      return await store(args, io, (file) => loadConfig(file, io.env))
+    case 'dashboards':
+      return dashboards(args, io, (file) => loadConfig(file, io.env))
   }
 }
 

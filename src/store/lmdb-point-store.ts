@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { WardenError } from '../core/errors.ts'
 import { type Annotation, annotationTimeMs } from './annotation.ts'
@@ -43,8 +43,8 @@ export class LmdbPointStore implements PointStore {
    * @param readOnly nothing is written, and the store has to be there
    * @throws WardenError `state_corrupt` when the file can't be read, `state_incompatible` when another version wrote it
    */
-  constructor(directory: string, readOnly = false) {
-    this.#file = join(directory, POINTS_FILE)
+  constructor(directory: string, readOnly = false, file = POINTS_FILE) {
+    this.#file = join(directory, file)
     if (readOnly && !existsSync(this.#file)) {
       throw new WardenError('usage', `there is no store in ${directory}`)
     }
@@ -76,6 +76,11 @@ export class LmdbPointStore implements PointStore {
         { cause },
       )
     }
+  }
+
+  /** Opens a copy of a store, to be read only. */
+  static openFile(path: string): LmdbPointStore {
+    return new LmdbPointStore(dirname(path), true, basename(path))
   }
 
   async write(points: readonly StorePoint[]): Promise<void> {
