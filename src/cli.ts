@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { testAlerts } from './app/alert-test.ts'
 import { runDemo } from './app/demo.ts'
 import { listDeadLetters, redriveDeadLetters, showDeadLetter } from './app/dlq.ts'
+import { reportErrors } from './app/error-reports.ts'
 import { generate } from './app/generate.ts'
 import { runJob } from './app/run-job.ts'
 import { runSpecFiles } from './app/run-specs.ts'
@@ -123,7 +124,10 @@ async function run(args: readonly string[], io: CliIo): Promise<ExitCode> {
         `--drop-metric ${name}: the config has no such metric, only ${[...known].join(', ')}; the state of metrics that are gone from the config is dropped without it`,
       )
   }
-  const telemetry = createTelemetry(config)
+  const own = createTelemetry(config)
+  const about = { release: version(), job: config.job }
+  const { logger, flush } = await reportErrors(own.logger, io.env.SENTRY_DSN, about)
+  const telemetry = { ...own, logger }
   const onStuck = () => process.exit(1)
   const options = { config, telemetry, version: version(), dropMetrics, onStuck }
   try {
@@ -134,6 +138,8 @@ async function run(args: readonly string[], io: CliIo): Promise<ExitCode> {
     const { code, message } = asWardenError(cause)
     telemetry.logger.error({ code, reason: message }, 'the job failed for good')
     throw cause
+  } finally {
+    await flush()
   }
 }
 

@@ -71,7 +71,8 @@ const secretKey =
 const ownFields = new Set(['level', 'time', 'msg'])
 const maxDepth = 6
 
-function loggable(fields: LogFields): Record<string, unknown> {
+/** Fields as they may leave: without what looks like a secret, and errors made plain. */
+export function loggable(fields: LogFields): Record<string, unknown> {
   const result: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(fields)) {
     result[ownFields.has(key) ? `${key}_` : key] = clean(key, value, 0)
@@ -106,7 +107,7 @@ function cleanError(error: Error, depth: number): Record<string, unknown> {
 }
 
 /** `http://user:password@host` without the password. */
-function cleanText(text: string): string {
+export function cleanText(text: string): string {
   return text.includes('://')
     ? text.replace(/(:\/\/[^\s/?#:@]*):[^\s/?#]*@/g, `$1:${redacted}@`)
     : text
