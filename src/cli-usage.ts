@@ -48,7 +48,8 @@ ${config}  --drop-metric NAME    gives up the state of a metric whose new config
                         windows are partial then. May be given several times
 
 The first Ctrl-C or SIGTERM stops after a last checkpoint, a second one at once; nothing is lost either way.
-The log goes to standard error; with SENTRY_DSN in the environment its errors go to Sentry too. Exit: 0 ended or stopped, 1 failed, 2 the config is wrong or the address taken.
+The log goes to standard error; with SENTRY_DSN in the environment its errors go to Sentry too.
+Exit: 0 ended or stopped, 1 failed, 2 the config is wrong or the address taken.
 `,
   check: `warden check -c FILE
 
