@@ -28,7 +28,7 @@ export async function measureCatchUp(
   const { bootstrap } = cluster
   const load = new LiveLoadChild({
     ...{ bootstrap, topic, partitions, windowMs, outOfOrdernessMs: 20_000 },
-    ...{ users: 100_000_000, repeats: 0 },
+    users: 1_000_000,
   })
   let run: WardenRun | undefined
   try {

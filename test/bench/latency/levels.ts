@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FakeOpentsdb } from '../../support/fake-opentsdb.ts'
 import type { KafkaCluster } from '../../support/kafka-cluster.ts'
-import { until } from '../../support/until.ts'
 import { preciseNow } from '../load/live-load.ts'
 import { LiveLoadChild } from '../load/live-load-child.ts'
 import { ownStalls, type Stalls, stallProbe, stallsOf } from '../peers/stalls.ts'
-import { sumOf, WardenRun } from '../peers/warden-run.ts'
+import { WardenRun } from '../peers/warden-run.ts'
 import { table } from '../report/peers-table.ts'
 import { quantile } from '../report/spread.ts'
+import { capacityOf, untilCaughtUp } from './capacity.ts'
 
 export interface LevelOptions {
   /** Events per second; undefined: to be measured first. */
@@ -36,7 +36,6 @@ const topic = 'bench-latency'
 const partitions = 4
 const windowMs = 1000
 const outOfOrdernessMs = 1000
-const capacitySeconds = 15
 const warmUpMs = 3000
 
 /** Runs the loads one after the other on one Warden. */
@@ -65,7 +64,7 @@ export async function measureLevels(
   const load = new LiveLoadChild(
     {
       ...{ bootstrap: cluster.bootstrap, topic, partitions, windowMs, outOfOrdernessMs },
-      ...{ users: 100_000_000, repeats: 0 },
+      users: 1_000_000,
     },
     (windowStart, atMs) => panes.triggered(windowStart, atMs),
   )
@@ -85,22 +84,6 @@ export async function measureLevels(
     await store.stop()
     await cluster.deleteTopic(topic)
   }
-}
-
-/** What is counted while the producer writes as fast as it can. */
-async function capacityOf(run: WardenRun, load: LiveLoadChild): Promise<number> {
-  await untilCaughtUp(run, load)
-  load.setRate(Number.POSITIVE_INFINITY)
-  await sleep(warmUpMs)
-  const counted = async () => sumOf(await run.metrics(), 'warden_records_total')
-  const [from, sent, fromMs] = [await counted(), load.events, performance.now()]
-  await sleep(capacitySeconds * 1000)
-  const perSecond = (events: number) => (events * 1000) / (performance.now() - fromMs)
-  const rate = perSecond((await counted()) - from)
-  const thousands = (value: number) => `${Math.round(value / 1000)}k/s`
-  console.error(`capacity: ${thousands(rate)}, sent ${thousands(perSecond(load.events - sent))}`)
-  load.setRate(0)
-  return rate
 }
 
 async function measureLevel(
@@ -130,18 +113,6 @@ async function measureLevel(
   const p99 = quantile(latenciesMs, 0.99)?.toFixed(0)
   console.error(`${share * 100} %: ${Math.round(reached / 1000)}k/s, p99 ${p99} ms`)
   return { share, rate: reached, latenciesMs, stalls, own }
-}
-
-async function untilCaughtUp(run: WardenRun, load: LiveLoadChild): Promise<void> {
-  await until(
-    'Warden has caught up',
-    async () => {
-      const behind = load.events - sumOf(await run.metrics(), 'warden_records_total')
-      return behind <= 0.2 * load.perSecond
-    },
-    120_000,
-    200,
-  )
 }
 
 /** When the windows were due and when their points came. */

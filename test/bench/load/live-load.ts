@@ -14,15 +14,24 @@ export interface LiveLoadOptions {
   readonly windowMs: number
   /** Of the source that reads. */
   readonly outOfOrdernessMs: number
-  /** Users come back after so many events; more than a window has. */
+  /** About as many, who all have an event before any has a second one. */
   readonly users: number
-  /** Share of batches that are sent once more. */
-  readonly repeats: number
 }
 
 const recordsPerBatch = 50
 const tickMs = 10
 const templates = 16
+/** Marks of a slot in a window. */
+const seenUsual = 1
+const seenSucceeding = 2
+
+interface SentInWindow {
+  /** Of each slot: which of the two marks. */
+  readonly seen: Uint8Array
+  /** Batches sent of each template, and of its succeeding variant. */
+  readonly usual: number[]
+  readonly succeeding: number[]
+}
 
 /** Called when all partitions have an acknowledged event that carries the watermark past the end of a window. */
 export type Triggered = (windowStart: number, atMs: number) => void
@@ -38,9 +47,13 @@ export class LiveLoad {
   readonly #spec: LoadSpec
   readonly #writer: TopicWriter
   readonly #triggered: Triggered
+  /** What users do the first time, the third time …: some fail. */
   readonly #templates: readonly BatchTemplate[]
-  /** Per window and template: batches sent, and batches sent a second time. */
-  readonly #sent = new Map<number, { readonly first: number[]; readonly again: number[] }>()
+  /** What they do the second time, the fourth time …: they all succeed, so that failures of the same window are withdrawn. */
+  readonly #succeeding: readonly BatchTemplate[]
+  /** A slot is a batch's worth of users: always the same template, so always the same series. */
+  readonly #slots: number
+  readonly #windows = new Map<number, SentInWindow>()
   /** Per partition: end of the newest window that its acknowledged events have closed. */
   readonly #closed: number[]
   #rate = 0
@@ -59,10 +72,17 @@ export class LiveLoad {
     const documents = new LoanDocuments(this.#spec)
     const all: LoanEvent[] = []
     for (const event of loanEvents(this.#spec)) all.push({ ...event })
-    this.#templates = Array.from({ length: templates }, (_, index) => {
-      const from = index * recordsPerBatch
-      return new BatchTemplate(documents, all.slice(from, from + recordsPerBatch))
-    })
+    const made = (change: Partial<LoanEvent>) =>
+      Array.from({ length: templates }, (_, index) => {
+        const own = all.slice(index * recordsPerBatch, (index + 1) * recordsPerBatch)
+        return new BatchTemplate(
+          documents,
+          own.map((event) => ({ ...event, ...change })),
+        )
+      })
+    this.#templates = made({})
+    this.#succeeding = made({ isSuccess: true })
+    this.#slots = templates * Math.ceil(options.users / recordsPerBatch / templates)
     this.#closed = Array.from({ length: options.partitions }, () => 0)
   }
 
@@ -112,21 +132,19 @@ export class LiveLoad {
 
   /** @param count batches, one for each of as many partitions */
   async #send(count: number, time = Math.floor(preciseNow())): Promise<void> {
-    const { partitions, users, repeats } = this.#options
+    const { partitions } = this.#options
     const request: { partition: number; bytes: Buffer }[] = []
     for (let i = 0; i < count; i++) {
       const number = this.#batches++
-      const index = number % templates
-      const template = this.#templates[index] as BatchTemplate
-      const room = Math.floor(users / recordsPerBatch)
-      const bytes = template.batch(time, (number % room) * recordsPerBatch)
-      request.push({ partition: number % partitions, bytes })
-      this.#count(index, time, 'first')
-      if (repeats > 0 && number % Math.round(1 / repeats) === 0) {
-        // The other half of a pair may come in any order: the events are the same.
-        await this.#writer.send([{ partition: number % partitions, bytes }])
-        this.#count(index, time, 'again')
-      }
+      const slot = number % this.#slots
+      const succeeds = Math.floor(number / this.#slots) % 2 === 1
+      const variant = succeeds ? this.#succeeding : this.#templates
+      const template = variant[slot % templates] as BatchTemplate
+      request.push({
+        partition: number % partitions,
+        bytes: template.batch(time, slot * recordsPerBatch),
+      })
+      this.#count(time, slot, succeeds)
     }
     await this.#writer.send(request, () => {
       const at = preciseNow()
@@ -134,16 +152,18 @@ export class LiveLoad {
     })
   }
 
-  #count(template: number, time: number, which: 'first' | 'again'): void {
+  #count(time: number, slot: number, succeeds: boolean): void {
     const { windowMs } = this.#options
-    const window = Math.floor(time / windowMs) * windowMs
-    let sent = this.#sent.get(window)
-    if (sent === undefined) {
+    const start = Math.floor(time / windowMs) * windowMs
+    let window = this.#windows.get(start)
+    if (window === undefined) {
       const none = () => Array.from({ length: templates }, () => 0)
-      sent = { first: none(), again: none() }
-      this.#sent.set(window, sent)
+      window = { seen: new Uint8Array(this.#slots), usual: none(), succeeding: none() }
+      this.#windows.set(start, window)
     }
-    sent[which][template] = (sent[which][template] ?? 0) + 1
+    window.seen[slot] = (window.seen[slot] ?? 0) | (succeeds ? seenSucceeding : seenUsual)
+    const batches = succeeds ? window.succeeding : window.usual
+    batches[slot % templates] = (batches[slot % templates] ?? 0) + 1
     this.#events += recordsPerBatch
     this.#sentSince += recordsPerBatch
   }
@@ -169,11 +189,13 @@ export class LiveLoad {
     const add = (key: string, value: number) => {
       if (value > 0) counts.set(key, (counts.get(key) ?? 0) + value)
     }
-    for (const [window, { first, again }] of this.#sent) {
+    for (const [start, { seen, usual, succeeding }] of this.#windows) {
       this.#templates.forEach(({ events }, index) => {
-        const users = first[index] ?? 0
-        const all = users + (again[index] ?? 0)
-        for (const event of events) this.#add(add, window, event, users, all)
+        const own = seen.filter((_, slot) => slot % templates === index)
+        const users = own.filter((marks) => marks !== 0).length
+        const succeeded = own.filter((marks) => (marks & seenSucceeding) !== 0).length
+        const batches = [usual[index] ?? 0, succeeding[index] ?? 0] as const
+        for (const event of events) this.#add(add, start, event, { users, succeeded, batches })
       })
     }
     return counts
@@ -181,16 +203,26 @@ export class LiveLoad {
 
   #add(
     add: (key: string, value: number) => void,
-    window: number,
+    start: number,
     event: LoanEvent,
-    users: number,
-    all: number,
+    sent: {
+      readonly users: number
+      readonly succeeded: number
+      readonly batches: readonly [usual: number, succeeding: number]
+    },
   ): void {
-    const success = event.isSuccess ? 1 : 0
+    const { users, succeeded, batches } = sent
+    const [usual, succeeding] = batches
     const series = dimensionsOf(this.#spec, event.series).join(' ')
-    const figures = { users, success: success * users, events: all, rawSuccess: success * all }
-    for (const figure of loanFigures) add(`loan ${window} ${series} ${figure}`, figures[figure])
-    const outcome = event.isSuccess ? 'success' : 'fail'
-    add(`channel ${window} ${channels[event.channel]} ${outcome}`, all)
+    const figures = {
+      users,
+      success: event.isSuccess ? users : succeeded,
+      events: usual + succeeding,
+      rawSuccess: (event.isSuccess ? usual : 0) + succeeding,
+    }
+    for (const figure of loanFigures) add(`loan ${start} ${series} ${figure}`, figures[figure])
+    const channel = `channel ${start} ${channels[event.channel]}`
+    add(`${channel} ${event.isSuccess ? 'success' : 'fail'}`, usual)
+    add(`${channel} success`, succeeding)
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Loaded into Warden's main thread by `--import`: how late is its event loop? On SIGUSR2 it writes what it has seen since the last one
- * into the file of WARDEN_BENCH_STALLS, as `{ counts: {"<upper bound in ms>": n}, maxMs }`, and begins anew.
+ * into the file of WARDEN_BENCH_STALLS, as `{ counts: {"<upper bound in ms>": n}, maxMs, heapBytes }`, and begins anew.
  */
 import { writeFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
@@ -20,7 +20,8 @@ setInterval(() => {
 }, everyMs).unref()
 
 process.on('SIGUSR2', () => {
-  const seen = { counts: Object.fromEntries(bounds.map((bound, i) => [bound, counts[i]])), maxMs }
+  const byBound = Object.fromEntries(bounds.map((bound, i) => [bound, counts[i]]))
+  const seen = { counts: byBound, maxMs, heapBytes: process.memoryUsage().heapUsed }
   writeFileSync(process.env.WARDEN_BENCH_STALLS, JSON.stringify(seen))
   counts = bounds.map(() => 0)
   maxMs = 0

@@ -8,6 +8,8 @@ import type { Figures, WardenRun } from './warden-run.ts'
 export interface Stalls {
   readonly counts: Readonly<Record<string, number>>
   readonly maxMs: number
+  /** Used heap of the main thread at the end. */
+  readonly heapBytes: number
 }
 
 /** Arguments for Warden's Node that load the probe. */
