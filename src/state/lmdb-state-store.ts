@@ -1,16 +1,16 @@
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  statSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { open, type RootDatabase } from 'lmdb'
 import { WardenError } from '../core/errors.ts'
 import type { StateOperation, StateStore } from '../core/state-store.ts'
+import { checkLmdbFile } from './lmdb-file-check.ts'
+import { lockDirectory } from './lmdb-lock.ts'
+
+/** Name of the LMDB file in its directory. */
+export const stateFile = 'state.mdb'
+/** Says that a state was here, so that one whose file is gone is no first start. */
+const markFile = 'CREATED'
 
 /**
  * State in one LMDB file on a local disk, changed in place, default sync: what `commit` acknowledged survives kill -9 and
@@ -18,43 +18,44 @@ import type { StateOperation, StateStore } from '../core/state-store.ts'
  */
 export class LmdbStateStore implements StateStore {
   readonly #db: RootDatabase<Buffer, string>
+  readonly #directory: string
   readonly #file: string
   readonly #releaseLock: () => void
+  #failed = false
 
-  /** @throws WardenError `state_locked` when another live process owns the directory, `state_corrupt` when it can't be read. */
+  /**
+   * @throws WardenError `state_locked` when another live process owns the directory, `state_corrupt` when the file is damaged or was
+   * removed, `state_write_failed` when the disk is read-only, full or not permitted
+   */
   constructor(directory: string) {
-    mkdirSync(directory, { recursive: true })
+    this.#directory = directory
+    this.#file = join(directory, stateFile)
+    makeDirectory(directory)
     this.#releaseLock = lockDirectory(directory)
-    this.#file = join(directory, 'state.mdb')
     try {
-      this.#db = open<Buffer, string>({
-        path: this.#file,
-        encoding: 'binary',
-        noSubdir: true,
-        compression: false,
-        // Reserved address space, not disk: the file grows as needed.
-        mapSize: 2 ** 36,
-      })
+      this.#db = openDatabase(directory, this.#file)
     } catch (cause) {
       this.#releaseLock()
-      throw new WardenError(
-        'state_corrupt',
-        `can't open the state in ${directory}: ${String(cause)}`,
-        {
-          cause,
-        },
-      )
+      throw openFailed(directory, cause)
     }
   }
 
   get(key: string): Uint8Array | undefined {
-    const value = this.#db.get(key)
-    return value === undefined ? undefined : new Uint8Array(value)
+    try {
+      const value = this.#db.get(key)
+      return value === undefined ? undefined : new Uint8Array(value)
+    } catch (cause) {
+      throw this.#unreadable(cause)
+    }
   }
 
   *range(from: string, to: string): Iterable<readonly [string, Uint8Array]> {
-    for (const { key, value } of this.#db.getRange({ start: from, end: to, snapshot: true })) {
-      yield [key, new Uint8Array(value)]
+    try {
+      for (const { key, value } of this.#db.getRange({ start: from, end: to, snapshot: true })) {
+        yield [key, new Uint8Array(value)]
+      }
+    } catch (cause) {
+      throw this.#unreadable(cause)
     }
   }
 
@@ -65,9 +66,28 @@ export class LmdbStateStore implements StateStore {
       })
       await this.#db.flushed
     } catch (cause) {
-      throw new WardenError('state_write_failed', `can't write the state: ${String(cause)}`, {
-        cause,
-      })
+      this.#failed = true
+      const reason = await commitReason(cause)
+      const hint = /no space|input\/output|ENOSPC/i.test(reason)
+        ? '; is the disk full or broken?'
+        : ''
+      throw new WardenError(
+        'state_write_failed',
+        `can't write the state in ${this.#directory}: ${reason}${hint}`,
+        { cause },
+      )
+    }
+  }
+
+  /**
+   * Writes what the last commit left to a new file, from a read transaction on a thread of its own: commits go on meanwhile.
+   * @throws WardenError `state_write_failed`
+   */
+  async copyTo(path: string): Promise<void> {
+    try {
+      await this.#db.backup(path, false)
+    } catch (cause) {
+      throw new WardenError('state_write_failed', `can't write ${path}: ${text(cause)}`, { cause })
     }
   }
 
@@ -76,8 +96,15 @@ export class LmdbStateStore implements StateStore {
   }
 
   async close(): Promise<void> {
-    await this.#db.close()
+    const closed = this.#db.close().catch(() => {})
+    // After a failed commit LMDB may wait for ever for a flush that does not come.
+    await (this.#failed ? Promise.race([closed, delay(1_000)]) : closed)
     this.#releaseLock()
+  }
+
+  #unreadable(cause: unknown): WardenError {
+    if (cause instanceof WardenError) return cause
+    return new WardenError('state_corrupt', `can't read ${this.#file}: ${text(cause)}`, { cause })
   }
 
   #apply(operation: StateOperation): void {
@@ -103,76 +130,97 @@ function asBuffer(bytes: Uint8Array): Buffer {
     : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-/** Takes `<directory>/LOCK` or throws; a lock whose process is gone is taken over. */
-function lockDirectory(directory: string): () => void {
-  const path = join(directory, 'LOCK')
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      const file = openSync(path, 'wx')
-      writeSync(file, `${process.pid} ${processStart(process.pid)}\n`)
-      closeSync(file)
-      return () => {
-        try {
-          unlinkSync(path)
-        } catch {
-          // Already gone: nothing holds it.
-        }
-      }
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') {
-        throw new WardenError('state_write_failed', `can't create ${path}: ${String(cause)}`, {
-          cause,
-        })
-      }
-      const owner = readOwner(path)
-      if (owner !== undefined && isAlive(owner)) {
-        throw new WardenError(
-          'state_locked',
-          `${directory} is in use by process ${owner.pid}; stop it, or give this job a stateDir of its own`,
-        )
-      }
-      unlinkSync(path)
-    }
-  }
-  throw new WardenError(
-    'state_locked',
-    `can't lock ${directory}: another process is starting in it`,
-  )
-}
-
-interface Owner {
-  readonly pid: number
-  readonly start: string
-}
-
-function readOwner(path: string): Owner | undefined {
+function makeDirectory(directory: string): void {
   try {
-    const [pid, start] = readFileSync(path, 'utf8').trim().split(' ')
-    return { pid: Number(pid), start: start ?? '' }
-  } catch {
-    return undefined
-  }
-}
-
-function isAlive(owner: Owner): boolean {
-  if (!Number.isInteger(owner.pid) || owner.pid <= 0) return false
-  // A container restarts with the same small pids: the same pid with another start time is another process.
-  if (owner.pid === process.pid)
-    return owner.start === processStart(process.pid) && owner.start !== ''
-  try {
-    process.kill(owner.pid, 0)
+    mkdirSync(directory, { recursive: true })
   } catch (cause) {
-    return (cause as NodeJS.ErrnoException).code === 'EPERM'
+    throw new WardenError(
+      'state_write_failed',
+      `can't make ${directory}: ${mkdirReason(directory, cause)}`,
+      {
+        cause,
+      },
+    )
   }
-  return owner.start === '' || owner.start === processStart(owner.pid)
 }
 
-/** Start time of a process in clock ticks since boot, from /proc; empty where that does not exist. */
-function processStart(pid: number): string {
+/** Node says ENOENT of a read-only disk when it makes parents too; without them it says what it is. */
+function mkdirReason(directory: string, cause: unknown): string {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
-  } catch {
-    return ''
+    mkdirSync(directory)
+  } catch (plain) {
+    return text(plain)
+  }
+  return text(cause)
+}
+
+function openDatabase(directory: string, file: string): RootDatabase<Buffer, string> {
+  const mark = join(directory, markFile)
+  if (!existsSync(file)) {
+    if (existsSync(mark))
+      throw new WardenError(
+        'state_corrupt',
+        `${file} is gone, and a state was here; restore the newest good copy (warden savepoint restore latest -c FILE), or remove ${directory} to start without state`,
+      )
+    createDatabase(file)
+  }
+  checkLmdbFile(file)
+  const db = openLmdb(file)
+  if (!existsSync(mark)) writeFileSync(mark, `${stateFile} belongs here\n`)
+  return db
+}
+
+/** Appears whole or not at all: an empty file is a damaged one, not a new one. */
+function createDatabase(file: string): void {
+  const fresh = `${file}.new`
+  rmSync(fresh, { force: true })
+  const db = openLmdb(fresh)
+  // A sync open and close leaves both meta pages.
+  void db.close()
+  renameSync(fresh, file)
+  rmSync(`${fresh}-lock`, { force: true })
+}
+
+function openLmdb(path: string): RootDatabase<Buffer, string> {
+  return open<Buffer, string>({
+    path,
+    encoding: 'binary',
+    noSubdir: true,
+    compression: false,
+    // The promise of a batch that nobody holds would reject unseen when the disk is full.
+    eventTurnBatching: false,
+    // Reserved address space, not disk: the file grows as needed.
+    mapSize: 2 ** 36,
+  })
+}
+
+function openFailed(directory: string, cause: unknown): WardenError {
+  if (cause instanceof WardenError) return cause
+  // LMDB gives the system's number, Node its name.
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  const isDisk = typeof code === 'string' ? !code.startsWith('MDB') : Number(code) > 0
+  return isDisk
+    ? new WardenError(
+        'state_write_failed',
+        `can't open the state in ${directory}: ${text(cause)}`,
+        {
+          cause,
+        },
+      )
+    : new WardenError('state_corrupt', `can't open the state in ${directory}: ${text(cause)}`, {
+        cause,
+      })
+}
+
+/** LMDB rejects with an error that holds a promise of the real one. */
+async function commitReason(cause: unknown): Promise<string> {
+  if (!(cause instanceof Error && 'commitError' in cause)) return text(cause)
+  try {
+    await cause.commitError
+    return text(cause)
+  } catch (reason) {
+    return text(reason)
   }
 }
+
+const text = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
