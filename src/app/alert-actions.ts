@@ -7,25 +7,28 @@ import { epochMs, formatDuration } from '../core/time.ts'
 
 /** What the links of messages do to the alerts of a job. What they change is in the next checkpoint. */
 export class EngineActions implements AlertActions {
-  readonly #engine: AlertEngine
+  readonly #engine: () => AlertEngine
 
-  constructor(engine: AlertEngine) {
+  /** @param engine that of the present life of the pipeline */
+  constructor(engine: () => AlertEngine) {
     this.#engine = engine
   }
 
   preview(labels: Readonly<Record<string, string>>): readonly string[] {
-    return this.#engine.preview(matchersOf(labels)).map((one) =>
-      Object.entries(one)
-        .map(([name, value]) => `${name}=${value}`)
-        .join(' '),
-    )
+    return this.#engine()
+      .preview(matchersOf(labels))
+      .map((one) =>
+        Object.entries(one)
+          .map(([name, value]) => `${name}=${value}`)
+          .join(' '),
+      )
   }
 
   silence(request: ActionRequest): { readonly done: string } | { readonly problem: string } {
     const { labels, forMs, who, reason, at, notification } = request
     const until = epochMs(at + forMs)
     try {
-      this.#engine.silences.add({
+      this.#engine().silences.add({
         id: silenceId(notification, labels),
         match: matchersOf(labels),
         owner: who,
@@ -41,14 +44,15 @@ export class EngineActions implements AlertActions {
 
   acknowledge(request: ActionRequest): { readonly done: string } | { readonly problem: string } {
     const { labels, who, reason, at } = request
+    const engine = this.#engine()
     const match = matchersOf(labels)
     const incidents = new Set<string>()
-    for (const alert of this.#engine.states.all()) {
-      if (alert.state !== 'firing' || !matches(match, this.#engine.labels(alert))) continue
+    for (const alert of engine.states.all()) {
+      if (alert.state !== 'firing' || !matches(match, engine.labels(alert))) continue
       incidents.add(alert.incident)
     }
     let count = 0
-    for (const one of incidents) count += this.#engine.acknowledge(one, who, reason, at)
+    for (const one of incidents) count += engine.acknowledge(one, who, reason, at)
     return count === 0
       ? { problem: 'None of these alerts fires any more.' }
       : { done: `Acknowledged: ${count}.` }
