@@ -20,7 +20,6 @@ export interface Measured {
 const steady = { from: 0.2, to: 0.95 } as const
 
 interface Sample {
-  /** Of `performance.now()`. */
   readonly ms: number
   readonly records: number
   readonly cpuSeconds: number
@@ -30,23 +29,24 @@ interface Sample {
 export class Stopwatch {
   readonly #records: number
   readonly #pids: () => readonly number[]
+  readonly #now: () => number
   readonly #samples: Sample[] = []
 
   /**
    * @param records those of the topic
    * @param pids the peer's processes
+   * @param now ms, from anywhere
    */
-  constructor(records: number, pids: () => readonly number[]) {
+  constructor(records: number, pids: () => readonly number[], now = () => performance.now()) {
     this.#records = records
     this.#pids = pids
+    this.#now = now
   }
 
   /** Records counted by now. */
   reached(records: number): void {
-    const last = this.#samples.at(-1)
-    if (last !== undefined && last.records === records) this.#samples.pop()
     this.#samples.push({
-      ms: performance.now(),
+      ms: this.#now(),
       records,
       cpuSeconds: cpuSecondsOf(this.#pids()),
     })
