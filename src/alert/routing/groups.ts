@@ -2,7 +2,7 @@ import type { RoutePlan } from '../../core/alert-plan.ts'
 import type { StateOperation, StateStore } from '../../core/state-store.ts'
 import type { EpochMs } from '../../core/time.ts'
 import type { Notification } from '../notification.ts'
-import { decode, put, shortHash } from '../state-json.ts'
+import { decode, shortHash } from '../state-json.ts'
 import type { NamedTimes } from './calendar-times.ts'
 import { type Ended, type Group, type Live, newGroup } from './group.ts'
 import { messagesOf } from './group-messages.ts'
@@ -103,13 +103,12 @@ export class Groups {
     const operations: StateOperation[] = []
     const present = new Set<string>()
     for (const group of this.#groups.values()) {
-      const operation = put(prefix + shortHash(group.key), group)
-      if (operation.kind !== 'put') continue
-      present.add(operation.key)
-      const text = Buffer.from(operation.value).toString('utf8')
-      if (this.#saved.get(operation.key) === text) continue
-      this.#saved.set(operation.key, text)
-      operations.push(operation)
+      const key = prefix + shortHash(group.key)
+      present.add(key)
+      const text = JSON.stringify(group)
+      if (this.#saved.get(key) === text) continue
+      this.#saved.set(key, text)
+      operations.push({ kind: 'put', key, value: Buffer.from(text) })
     }
     for (const key of this.#saved.keys()) {
       if (present.has(key)) continue

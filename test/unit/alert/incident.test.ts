@@ -97,9 +97,9 @@ const schedule = fc.array(
     /** How long after its end the pipeline closes it: on time, or after a backlog. */
     delayMin: fc.constantFrom(0, 0, 0, 15, 50),
     sinkFails: fc.boolean(),
-    /** Steps of the hour, of 120, at which the process is killed before its checkpoint, or restarted after it. */
-    kill: fc.option(fc.nat(119), { nil: undefined }),
-    restart: fc.option(fc.nat(119), { nil: undefined }),
+    /** Steps of the hour, of 60, at which the process is killed before its checkpoint, or restarted after it. */
+    kill: fc.option(fc.nat(59), { nil: undefined }),
+    restart: fc.option(fc.nat(59), { nil: undefined }),
     /** Late data corrects b a quarter of an hour after the window was closed. */
     late: fc.constantFrom(false, false, false, true),
   }),
@@ -122,11 +122,11 @@ async function runSchedule(windows: readonly Window[]): Promise<void> {
     rig.sink = failed ? failing(start) : fine
     if (failed && !wasFailed) expected.push('firing sink SINK_FAILING 1')
     if (!failed && wasFailed) expected.push('resolved sink SINK_FAILING 1')
-    for (let step = 0; step < 120; step++) {
-      rig.now = (rig.now + 30_000) as typeof rig.now
+    for (let step = 0; step < 60; step++) {
+      rig.now = (rig.now + minute) as typeof rig.now
       const before = windows[index - 1]
       if (before !== undefined) closeAt(rig, before, start - hour, step)
-      const isBehind = before !== undefined && step < before.delayMin * 2
+      const isBehind = before !== undefined && step < before.delayMin
       rig.backlog(isBehind ? 100 : 0, isBehind ? start - hour : rig.now)
       await rig.step(one.kill === step)
       if (one.restart === step) rig.restart()
@@ -160,8 +160,8 @@ const end: Window = {
 }
 
 function closeAt(rig: AlertRig, window: Window, start: number, step: number): void {
-  if (step === window.delayMin * 2) rig.window('loan', start, { a: 5, b: window.b })
-  if (step === window.delayMin * 2 + 30 && window.late && window.b === 0 && window.delayMin < 40) {
+  if (step === window.delayMin) rig.window('loan', start, { a: 5, b: window.b })
+  if (step === window.delayMin + 15 && window.late && window.b === 0 && window.delayMin < 40) {
     rig.window('loan', start, { b: 3 }, undefined)
   }
 }
