@@ -10,6 +10,9 @@ export const usage = `warden: counts business events per window, once per user, 
   warden generate --to kafka|file …          made-up lending events, for trials under load
   warden dlq list|show|redrive -c FILE       what could not be counted or written, and writing it once more
   warden alert test -c FILE                  send a real message to the receivers of a config
+  warden alert route explain -c FILE L=V…    who would be told of an alert with these labels, and why
+  warden lint -c FILE                        rules that never fire, always fire, overlap, or lack a floor
+  warden backtest -c FILE | --csv FILE       what rules would have said about the past
   warden store backup|export|import -c FILE  copies, text out of and into the embedded store
   warden dashboards --out DIR [-c FILE]      Grafana's data sources and dashboards, for your metrics
 
@@ -28,6 +31,8 @@ export const verbs = [
   'generate',
   'dlq',
   'alert',
+  'lint',
+  'backtest',
   'store',
   'dashboards',
 ] as const
@@ -117,7 +122,31 @@ What was redriven is noted beside the file, in FILE.redriven.
 
 Exit: 0 fine, 1 some points are left, 2 wrong usage or config.
 `,
+  lint: `warden lint -c FILE [--json]
+
+Finds rules that cannot do what they are for: never-fires, always-fires, unknown-metric, overlap, no-volume-floor,
+never-told; routes that nothing reaches, silences that have ended. warden check says what is wrong with the file.
+
+${config}  --json                the result as JSON: {findings: [{code, subject, what, right}]}
+
+Exit: 0 nothing was found, 1 something was, 2 the config is wrong.
+`,
+  backtest: `warden backtest -c FILE [--from TIME] [--to TIME] [--rule FILE] [--json]
+warden backtest --csv FILE --rule FILE [--json]
+
+Replays windows through the rules, with the times at which they came: what would have fired, when, for how long.
+With -c those that the state of a job remembers (alerts.history.keep), while Warden is stopped; with --rule besides,
+both rule files are compared. With --csv lines of timestamp,value, each a window.
+
+${config}  --rule FILE           rules, as in an alert file
+  --from, --to TIME     only windows that begin in this span; ISO 8601
+  --json                {intervals: [{rule, tags, severity, start, end, firedAt, endedAt, …}], messages, windows}
+
+Rules about the pipeline are not replayed: nobody stored what they judge.
+Exit: 0 done, 1 failed, 2 wrong usage or rules.
+`,
   alert: `warden alert test -c FILE [--receiver NAME]
+warden alert route explain -c FILE LABEL=VALUE…
 
 Sends a real message, marked as a test, to every receiver of a config, past the state and a job that runs: it needs
 neither. Prints what each receiver made of it.

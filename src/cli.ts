@@ -7,6 +7,7 @@ import { generate } from './app/generate.ts'
 import { runJob } from './app/run-job.ts'
 import { runSpecFiles } from './app/run-specs.ts'
 import { createTelemetry } from './app/telemetry.ts'
+import { lint, routeExplain, runBacktest } from './cli-alerts.ts'
 import { number, parse, required, type Values, whole } from './cli-arguments.ts'
 import { dashboards, store } from './cli-store.ts'
 import { isVerb, usage, type Verb, verbs, verbUsage } from './cli-usage.ts'
@@ -96,7 +97,13 @@ async function runVerb(verb: Verb, args: readonly string[], io: CliIo): Promise<
     case 'dlq':
       return await dlq(args, io)
     case 'alert':
-      return await alert(args, io)
+      if (args[0] !== 'route') return await alert(args, io)
+      if (args[1] !== 'explain') throw new WardenError('usage', 'write warden alert route explain')
+      return routeExplain(args.slice(2), io, (file) => loadConfig(file, io.env))
+    case 'lint':
+      return lint(args, io, (file) => loadConfig(file, io.env), Date.now())
+    case 'backtest':
+      return await runBacktest(args, io, (file) => loadConfig(file, io.env))
     case 'store':
       return await store(args, io, (file) => loadConfig(file, io.env))
     case 'dashboards':
