@@ -13,6 +13,7 @@ export const usage = `warden: counts business events per window, once per user, 
   warden alert route explain -c FILE L=V…    who would be told of an alert with these labels, and why
   warden lint -c FILE                        rules that never fire, always fire, overlap, or lack a floor
   warden backtest -c FILE | --csv FILE       what rules would have said about the past
+  warden savepoint create|list|restore …     checksummed copies of a job's state, taken while it runs
   warden store backup|export|import -c FILE  copies, text out of and into the embedded store
   warden dashboards --out DIR [-c FILE]      Grafana's data sources and dashboards, for your metrics
 
@@ -33,6 +34,7 @@ export const verbs = [
   'alert',
   'lint',
   'backtest',
+  'savepoint',
   'store',
   'dashboards',
 ] as const
@@ -154,6 +156,23 @@ neither. Prints what each receiver made of it.
 ${config}  --receiver NAME       this one only
 
 Exit: 0 all of them took it, 1 one did not, 2 the config is wrong.
+`,
+  savepoint: `warden savepoint create -c FILE [--url URL] [--json]
+warden savepoint list|inspect ID|delete ID -c FILE [--from DIR] [--json]
+warden savepoint restore ID|latest -c FILE [--from DIR] [--job NEW]
+
+Checksummed copies of a job's state: counts, users, positions, points that wait. create asks the running job
+over its HTTP server, or copies the state of a stopped one; counting goes on. The newest state.savepoints.retain
+stay. inspect reads every byte. restore needs a stopped job, checks the copy first, and sets the state that was
+there aside; events after the copy are read and counted again. latest is the newest copy that is whole, replicas
+included.
+
+${config}  --from DIR            copies in another directory, say of another machine
+  --job NEW             the config is of another job than the copy: a fork, with sinks of its own to catch up
+  --url URL             where the running job listens; default: server.listen of the config
+  --json                manifests as JSON
+
+Exit: 0 done, 1 failed or damaged, 2 bad usage or config.
 `,
   store: `warden store backup -c FILE --out FILE
 warden store export -c FILE --out FILE [--metric PREFIX] [--from TIME] [--to TIME]

@@ -9,6 +9,7 @@ import { runSpecFiles } from './app/run-specs.ts'
 import { createTelemetry } from './app/telemetry.ts'
 import { lint, routeExplain, runBacktest } from './cli-alerts.ts'
 import { number, parse, required, type Values, whole } from './cli-arguments.ts'
+import { savepoint } from './cli-savepoint.ts'
 import { dashboards, store } from './cli-store.ts'
 import { isVerb, usage, type Verb, verbs, verbUsage } from './cli-usage.ts'
 import { explain } from './config/explain.ts'
@@ -96,6 +97,12 @@ async function runVerb(verb: Verb, args: readonly string[], io: CliIo): Promise<
       return await load(args, io)
     case 'dlq':
       return await dlq(args, io)
+    case 'savepoint':
+      return await savepoint(args, {
+        out: io.out,
+        version: version(),
+        load: (file) => loadConfig(file, io.env),
+      })
     case 'alert':
       if (args[0] !== 'route') return await alert(args, io)
       if (args[1] !== 'explain') throw new WardenError('usage', 'write warden alert route explain')

@@ -33,6 +33,8 @@ export interface Config {
   readonly receivers: readonly ReceiverConfig[]
   readonly notifications: NotificationsConfig
   readonly checkpoint: CheckpointConfig
+  /** Threads per Kafka source. */
+  readonly lanes: number | 'auto'
   readonly restart: RestartConfig
   readonly server: { readonly listen: ListenAddress; readonly token: Secret | undefined }
   readonly outbox: { readonly maxBytes: number }
@@ -40,6 +42,11 @@ export interface Config {
   readonly store: {
     readonly retentionMs: DurationMs | undefined
     readonly maxBytes: number | undefined
+  }
+  /** Copies of the state; directories are absolute. */
+  readonly state: {
+    readonly savepoints: { readonly directory: string; readonly retain: number }
+    readonly replica: { readonly directory: string; readonly intervalMs: DurationMs } | undefined
   }
   readonly shutdown: { readonly timeoutMs: DurationMs }
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
@@ -71,6 +78,8 @@ export interface KafkaSourceConfig extends SourceBase, KafkaConnectionConfig {
     | { readonly kind: 'latest' | 'earliest' | 'committed' }
     | { readonly kind: 'timestamp'; readonly at: EpochMs }
   readonly group: string
+  /** The topics' records are partitioned by the user: nobody's events are in two partitions. */
+  readonly keyedByUser: boolean
   readonly isolation: 'read_committed' | 'read_uncommitted'
   readonly onDataLoss: 'stop' | 'continue'
   readonly fetch: {

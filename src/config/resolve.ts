@@ -1,3 +1,4 @@
+import { durationMs } from '../core/time.ts'
 import type {
   Config,
   KafkaConnectionConfig,
@@ -42,10 +43,12 @@ export function resolveConfig(document: ConfigDocument, file: string, directory:
       minPauseMs: checkpoint.minPause,
       toleratedFailures: checkpoint.toleratedFailures,
     },
+    lanes: document.lanes,
     restart: resolveRestart(document.restart),
     server: { listen: document.server.listen, token: document.server.token },
     outbox: { maxBytes: document.outbox.maxBytes },
     store: { retentionMs: document.store.retention, maxBytes: document.store.maxSize },
+    state: resolveState(document.state, stateDir),
     shutdown: { timeoutMs: document.shutdown.timeout },
     log: { level: document.log.level },
   }
@@ -72,6 +75,7 @@ function resolveSource(name: string, document: SourceDocument, job: string): Sou
         topics: document.topics,
         from: typeof from === 'string' ? { kind: from } : { kind: 'timestamp', at: from.timestamp },
         group: document.group ?? `warden-${job}`,
+        keyedByUser: document.keyedByUser,
         isolation: document.isolation,
         onDataLoss: document.onDataLoss,
         fetch: {
@@ -165,6 +169,20 @@ function resolveSideOutput(
   return document.type === 'file'
     ? { type: 'file', path: document.path ?? usualPath }
     : { type: 'kafka', topic: document.topic, ...resolveConnection(document) }
+}
+
+function resolveState(document: ConfigDocument['state'], stateDir: string): Config['state'] {
+  const { savepoints, replica } = document
+  return {
+    savepoints: {
+      directory: savepoints.dir ?? `${stateDir}/savepoints`,
+      retain: savepoints.retain,
+    },
+    replica:
+      typeof replica === 'string'
+        ? { directory: replica, intervalMs: durationMs(300_000) }
+        : replica && { directory: replica.dir, intervalMs: replica.interval },
+  }
 }
 
 function resolveRestart(document: ConfigDocument['restart']): RestartConfig {

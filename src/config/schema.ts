@@ -4,7 +4,17 @@ import { inlineSource } from './schema/event.ts'
 import { filePath, legalName, named, optional, section, words } from './schema/fields.ts'
 import { metric } from './schema/metrics.ts'
 import { notifications, receivers } from './schema/receivers.ts'
-import { checkpoint, log, outbox, restart, server, shutdown, store } from './schema/runtime.ts'
+import {
+  checkpoint,
+  lanes,
+  log,
+  outbox,
+  restart,
+  server,
+  shutdown,
+  state,
+  store,
+} from './schema/runtime.ts'
 import { deadLetters, lateEvents, sink } from './schema/sinks.ts'
 import { source } from './schema/sources.ts'
 
@@ -37,10 +47,12 @@ export const configSchema = section(
     receivers,
     notifications,
     checkpoint,
+    lanes,
     restart,
     server,
     outbox,
     store,
+    state,
     shutdown,
     log,
   },

@@ -27,6 +27,7 @@ export function checkConfig(document: Partial<ConfigDocument>, locator: Locator)
   checkServers(document, locator)
   checkCheckpoint(document, locator)
   checkStore(document, locator)
+  checkState(document, locator)
 }
 
 /** Checks the part of a config that a spec has. */
@@ -251,6 +252,13 @@ function checkStore({ store }: Partial<ConfigDocument>, locator: Locator): void 
     const what = 'a store so small has no room for a row of every series'
     locator.value(['store', 'maxSize'], what, 'write at least 16MiB')
   }
+}
+
+function checkState({ state }: Partial<ConfigDocument>, locator: Locator): void {
+  const replica = state?.replica
+  if (replica === undefined || typeof replica === 'string' || replica.interval >= 10_000) return
+  const what = `a replica every ${formatDuration(replica.interval)}`
+  locator.value(['state', 'replica', 'interval'], what, 'write at least 10s')
 }
 
 function checkCheckpoint(document: Partial<ConfigDocument>, locator: Locator): void {

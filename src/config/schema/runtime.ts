@@ -3,6 +3,7 @@ import {
   decimal,
   duration,
   either,
+  filePath,
   listen,
   oneOf,
   optional,
@@ -33,6 +34,15 @@ export const checkpoint = section(
   },
   'When state, offsets and outbox are made durable, in one transaction.',
   { default: {} },
+)
+
+export const lanes = either(
+  [
+    oneOf(['auto'], 'As many as there are processor cores and partitions.'),
+    whole('So many.', { minimum: 1, maximum: 64 }),
+  ],
+  'Threads that read and count, for each Kafka source; they share its partitions. It may change from run to run.',
+  { default: 'auto' },
 )
 
 const wait = duration('Wait before each restart.', { default: '10s' })
@@ -123,6 +133,42 @@ export const store = section(
     ),
   },
   'What the embedded store keeps; looked at every ten minutes.',
+  { default: {} },
+)
+
+export const state = section(
+  {
+    savepoints: section(
+      {
+        dir: optional(
+          filePath('Directory of the savepoints. Left out: `savepoints` in `stateDir`.'),
+        ),
+        retain: whole('Savepoints kept; beyond it the oldest go.', {
+          default: 3,
+          minimum: 1,
+          maximum: 1_000,
+        }),
+      },
+      'Copies of the state that were asked for: `warden savepoint`.',
+      { default: {} },
+    ),
+    replica: optional(
+      either(
+        [
+          filePath('Directory, on another disk or machine (NFS, HDFS mount).'),
+          section(
+            {
+              dir: filePath('Directory, on another disk or machine (NFS, HDFS mount).'),
+              interval: duration('Time between two replicas, at least 10 s.', { default: '5m' }),
+            },
+            'Directory and cadence.',
+          ),
+        ],
+        'Where a checksummed copy of the state is kept, under the name of the job. At a start without state the newest good one is restored. Left out: nowhere.',
+      ),
+    ),
+  },
+  'Copies of the state.',
   { default: {} },
 )
 

@@ -1,0 +1,73 @@
+import {
+  createSavepoint,
+  deleteSavepoint,
+  inspectSavepoint,
+  listSavepoints,
+  restoreSavepoint,
+} from './app/savepoint.ts'
+import { parse, required, type Values } from './cli-arguments.ts'
+import type { Config } from './config/config.ts'
+import { WardenError } from './core/errors.ts'
+
+/** What the verb needs of the process. */
+export interface SavepointIo {
+  readonly out: (text: string) => void
+  readonly version: string
+  readonly load: (file: string) => Config
+}
+
+/** `warden savepoint create|list|inspect|restore|delete`. */
+export async function savepoint(args: readonly string[], io: SavepointIo): Promise<0> {
+  const text = { type: 'string' } as const
+  const { values, positionals } = parse(
+    'savepoint',
+    args,
+    {
+      config: { ...text, short: 'c' },
+      from: text,
+      job: text,
+      url: text,
+      json: { type: 'boolean' },
+    },
+    true,
+  )
+  const [action, id, ...more] = positionals
+  if (more.length > 0) throw new WardenError('usage', `${more[0]} is one too many`)
+  const options = {
+    config: io.load(required('savepoint', values.config, '-c FILE')),
+    version: io.version,
+    from: textOf(values.from),
+    json: values.json === true,
+    print: io.out,
+  }
+  switch (action) {
+    case 'create':
+      await createSavepoint(options, textOf(values.url))
+      return 0
+    case 'list':
+      listSavepoints(options)
+      return 0
+    case 'inspect':
+      await inspectSavepoint(options, named(id))
+      return 0
+    case 'restore':
+      await restoreSavepoint(options, named(id), textOf(values.job))
+      return 0
+    case 'delete':
+      await deleteSavepoint(options, named(id))
+      return 0
+    default:
+      throw new WardenError(
+        'usage',
+        'savepoint create, list, inspect, restore or delete; see warden savepoint --help',
+      )
+  }
+}
+
+function named(id: string | undefined): string {
+  if (id !== undefined) return id
+  throw new WardenError('usage', 'name the savepoint, or latest; see warden savepoint list')
+}
+
+const textOf = (value: Values[string]): string | undefined =>
+  typeof value === 'string' ? value : undefined
