@@ -1,6 +1,6 @@
 import type { AggregatePlan, MetricPlan } from '../core/plan.ts'
 import { formatDuration } from '../core/time.ts'
-import { completenessExpr, completenessStates } from './completeness.ts'
+import { completenessExpr, completenessStates, hasCompleteness } from './completeness.ts'
 import {
   type Dashboard,
   dashboard,
@@ -12,7 +12,7 @@ import {
   tsdb,
   type Unplaced,
 } from './grafana.ts'
-import { groupBy, interval, tsdbTarget } from './tsdb-target.ts'
+import { groupBy, tsdbTarget } from './tsdb-target.ts'
 
 const DAY_MS = 86_400_000
 
@@ -85,7 +85,7 @@ function metricPanels(metric: MetricPlan, { nameOf }: BusinessOptions): Unplaced
           ...days(metric, volume, name),
           ...byDimension(metric, name(volume)),
         ]),
-    completenessStrip(metric),
+    ...(hasCompleteness(metric) ? [completenessStrip(metric)] : []),
     ...(rates.length === 0 ? [] : [ratesPanel(metric, rates, volume, name)]),
     ...others.map((one) => otherPanel(metric, one, name(one))),
   ]
@@ -249,12 +249,13 @@ function completenessStrip(metric: MetricPlan): Unplaced {
       defaults: { mappings, color: { mode: 'thresholds' } },
       custom: { fillOpacity: 80, lineWidth: 0 },
       options: {
-        mergeValues: false,
+        mergeValues: true,
         showValue: 'never',
         legend: { displayMode: 'list', placement: 'bottom', showLegend: true },
         tooltip: { mode: 'single' },
       },
-      more: { interval: interval(metric.window.slideMs) },
+      // Finer than the window, so that `end()` is not long ago.
+      more: { interval: '1m' },
     },
   )
 }

@@ -33,7 +33,7 @@ export function tsdbTarget(
 }
 
 /** A duration of one unit, as Grafana and OpenTSDB take it. */
-export function interval(ms: number): string {
+function interval(ms: number): string {
   const units = [
     [3_600_000, 'h'],
     [60_000, 'm'],
