@@ -1,14 +1,20 @@
 /**
  * What a real OpenTSDB on a real HBase loses when they are killed, frozen and away under load, in full length: about 16 minutes.
- * `node --import tsx test/chaos/store-outages.ts [--outage MINUTES]`; prints the rows of the table in docs/reliability.md.
+ * `node --import tsx test/chaos/store-outages.ts [--outage MINUTES] [--only TEXT]`; prints the rows of the table in docs/reliability.md.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { freezeHbase } from '../support/frozen-hbase.ts'
 import { type OpentsdbService, startOpentsdb } from '../support/opentsdb-service.ts'
 import { StoreLoad } from '../support/store-load.ts'
 import { until } from '../support/until.ts'
 
-const { values } = parseArgs({ options: { outage: { type: 'string', default: '10' } } })
+const { values } = parseArgs({
+  options: {
+    outage: { type: 'string', default: '10' },
+    only: { type: 'string', default: '' },
+  },
+})
 const outageMs = Number(values.outage) * 60_000
 const frozenMs = 60_000
 const loadedMs = 5_000
@@ -35,11 +41,9 @@ const troubles: readonly Trouble[] = [
     },
   },
   {
-    name: `HBase frozen (SIGSTOP) for ${frozenMs / 1000} s`,
+    name: `HBase frozen (SIGSTOP) for ${frozenMs / 1000} s; it ends itself when thawed, and is started again`,
     async bring(service) {
-      service.freezeHbase()
-      await sleep(frozenMs)
-      service.thawHbase()
+      await freezeHbase(service, frozenMs)
     },
   },
   {
@@ -55,6 +59,7 @@ const troubles: readonly Trouble[] = [
 const service = await startOpentsdb({ fixDuplicates: false })
 try {
   for (const [i, trouble] of troubles.entries()) {
+    if (!trouble.name.includes(values.only)) continue
     const load = new StoreLoad({
       url: service.url,
       metric: `outage.${i}`,
@@ -64,10 +69,15 @@ try {
       timeoutMs: 10_000,
     })
     load.start()
-    await until('the load is written', () => load.isWritten && load.health().state === 'ok')
+    const isWell = () => load.isWritten && load.health().state === 'ok'
+    await until('the load is written', isWell, recoveryMs)
     await sleep(loadedMs)
     await trouble.bring(service)
-    const { points, lost, twice, writtenMs } = await load.finish(recoveryMs)
+    const { points, lost, twice, writtenMs } = await load.finish(recoveryMs).catch((cause) => {
+      const running = ['hbase', 'tsd'].filter((id) => service.processes.isRunning(id))
+      const what = `${trouble.name}: running: ${running.join()}; ${JSON.stringify(load.health())}`
+      throw new Error(what, { cause })
+    })
     const seconds = (writtenMs / 1000).toFixed(1)
     process.stdout.write(`| ${trouble.name} | ${points} | ${lost} | ${twice} | ${seconds} |\n`)
     if (lost > 0) process.exitCode = 1

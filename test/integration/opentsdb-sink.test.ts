@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import { pointKey } from '../../src/sink/data-point.ts'
 import { Delivery } from '../../src/sink/delivery.ts'
 import { defaultDeliveryOptions } from '../../src/sink/delivery-options.ts'
+import { OpentsdbReader } from '../../src/sink/opentsdb-reader.ts'
 import {
   OpentsdbSink,
   type OpentsdbSinkOptions,
@@ -10,37 +11,18 @@ import {
 } from '../../src/sink/opentsdb-sink.ts'
 import { Outbox } from '../../src/sink/outbox.ts'
 import type { DataPoint } from '../../src/sink/sink.ts'
+import { VerifiedSink } from '../../src/sink/verified-sink.ts'
 import { MemoryStateStore } from '../../src/state/memory-state-store.ts'
 import { SystemClock } from '../../src/system-clock.ts'
 import { contractPoints, sinkContract } from '../contract/sink.ts'
+import { freezeHbase } from '../support/frozen-hbase.ts'
 import { type OpentsdbService, startOpentsdb } from '../support/opentsdb-service.ts'
 import { RecordingLogger } from '../support/recording-logger.ts'
 import { RecordingMetrics } from '../support/recording-metrics.ts'
+import { StoreLoad, storedPoints } from '../support/store-load.ts'
 import { until } from '../support/until.ts'
 
 const never = new AbortController().signal
-
-interface Series {
-  readonly metric: string
-  readonly tags: Record<string, string>
-  readonly dps: Record<string, number>
-}
-
-/** Every point of a metric, as a query answers. */
-async function queried(url: string, metric: string): Promise<Map<string, number>> {
-  const response = await fetch(`${url}/api/query?start=1&m=none:${metric}`)
-  const body: unknown = await response.json()
-  assert.equal(response.status, 200, JSON.stringify(body).slice(0, 500))
-  const values = new Map<string, number>()
-  for (const { tags, dps } of body as Series[]) {
-    for (const [seconds, value] of Object.entries(dps)) {
-      const timestamp = Number(seconds)
-      const point = { metric, tags, timestamp, value, incarnation: 0, revision: 0 }
-      values.set(pointKey(point), value)
-    }
-  }
-  return values
-}
 
 describe('OpentsdbSink on OpenTSDB as it comes, without fix_duplicates', () => {
   let service: OpentsdbService
@@ -54,14 +36,14 @@ describe('OpentsdbSink on OpenTSDB as it comes, without fix_duplicates', () => {
 
   const connect = (options: Partial<OpentsdbSinkOptions> = {}) =>
     new OpentsdbSink(
-      opentsdbSinkOptions({ name: 'tsdb', url: service.url, timeoutMs: 10_000, ...options }),
+      opentsdbSinkOptions({ name: 'tsdb', url: service.url, timeoutMs: 30_000, ...options }),
     )
 
   sinkContract('OpentsdbSink', {
     async medium() {
       return {
         sink: connect(),
-        stored: () => queried(service.url, 'warden.contract.count'),
+        stored: () => storedPoints(service.url, 'warden.contract.count'),
         dispose: async () => {},
       }
     },
@@ -83,7 +65,7 @@ describe('OpentsdbSink on OpenTSDB as it comes, without fix_duplicates', () => {
       result.outcomes.map(({ kind }) => kind),
       ['written', 'refused', 'refused', 'written'],
     )
-    assert.equal((await queried(service.url, metric)).size, 2)
+    assert.equal((await storedPoints(service.url, metric)).size, 2)
   })
 
   it('brings the newest revisions through a frozen and a killed TSD', {
@@ -141,7 +123,62 @@ describe('OpentsdbSink on OpenTSDB as it comes, without fix_duplicates', () => {
       await delivery.stop()
       await sink.close()
     }
-    assert.deepEqual(sorted(await queried(service.url, metric)), sorted(expected))
+    assert.deepEqual(sorted(await storedPoints(service.url, metric)), sorted(expected))
+  })
+
+  // The same in full length, and an outage of ten minutes: test/chaos/store-outages.ts.
+  it('has every point after HBase was killed, the TSD was killed, and HBase was frozen, under load', {
+    timeout: 600_000,
+  }, async (t) => {
+    const load = new StoreLoad({
+      url: service.url,
+      metric: 'warden.outages.count',
+      series: 200,
+      everyMs: 250,
+      settleMs: 5_000,
+      timeoutMs: 5_000,
+    })
+    const well = () =>
+      until('all is written', () => load.isWritten && load.health().state === 'ok', 120_000)
+    load.start()
+    try {
+      await well()
+      await service.killHbase()
+      await service.startHbase()
+      await well()
+      await service.killTsd()
+      await service.startTsd()
+      await well()
+      await freezeHbase(service, 10_000)
+      const outcome = await load.finish(180_000)
+      t.diagnostic(JSON.stringify(outcome))
+      assert.equal(outcome.lost, 0)
+    } finally {
+      await load.stop()
+    }
+  })
+
+  it('reads back from a real OpenTSDB what it wrote, and notices what is not there', async () => {
+    const metrics = new RecordingMetrics()
+    const reader = new OpentsdbReader({ url: service.url, timeoutMs: 10_000, headers: {} })
+    const sink = new VerifiedSink(connect(), reader, 1, { metrics, random: Math.random })
+    const values = [5, 5.5, 0, -3, 1 / 3, 1e21, -1e300, 5e-324, 2 ** 53]
+    const points = contractPoints(120, { metric: 'warden.readback.count' }).map((point, i) => ({
+      ...point,
+      value: values[i % values.length] ?? 0,
+      timestamp: point.timestamp + (i % 3) * 3_600,
+    }))
+    const { outcomes } = await sink.write(points, never)
+    await sink.close()
+    assert.deepEqual(new Set(outcomes.map(({ kind }) => kind)), new Set(['written']))
+    const result = (name: string) => ({ sink: 'tsdb', result: name })
+    assert.equal(metrics.value('warden_sink_readback_points_total', result('same')), 120)
+    const absent = contractPoints(2, { metric: 'warden.never.count' })
+    assert.deepEqual(await reader.read([...absent, ...points.slice(0, 1)], never), [
+      undefined,
+      undefined,
+      points[0]?.value,
+    ])
   })
 })
 
