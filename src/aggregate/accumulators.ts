@@ -27,6 +27,8 @@ export interface OutputGroup {
 export class Accumulators {
   readonly stride: number
   readonly groups: readonly OutputGroup[]
+  /** A row in which nothing was counted yet: what `add…` works on. */
+  readonly blank: Float64Array
   readonly #outcomes: number
   readonly #values: number
   readonly #split: boolean
@@ -44,6 +46,11 @@ export class Accumulators {
     this.#firstValue = this.#users + 1
     this.stride = this.#firstValue + (this.#split ? this.#outcomes : 1) * this.#values * valueCells
     this.groups = outputGroups(plan)
+    this.blank = new Float64Array(this.stride)
+    for (let at = this.#firstValue; at < this.stride; at += valueCells) {
+      this.blank[at + minCell] = Number.POSITIVE_INFINITY
+      this.blank[at + maxCell] = Number.NEGATIVE_INFINITY
+    }
     this.#rates = new Map(
       plan.aggregates.flatMap((one) => (one.kind === 'rate' ? [[one, rateCodes(one, plan)]] : [])),
     )
@@ -63,7 +70,10 @@ export class Accumulators {
     cells[at] = (cells[at] as number) + sign
   }
 
-  /** Values of an event that counts now (`sign` 1) or is withdrawn (−1; not for min and max). NaN is left out. */
+  /**
+   * Values of an event that counts now (`sign` 1) or is withdrawn (−1; not for min and max). NaN is left out. More may be
+   * withdrawn than was added: the row is a difference until it is added to the whole.
+   */
   addValue(
     cells: Float64Array,
     row: number,
@@ -74,13 +84,37 @@ export class Accumulators {
   ): void {
     if (Number.isNaN(value)) return
     const at = row + this.#valueAt(outcome, index)
-    const count = cells[at + countCell] as number
-    // Nothing left is 0, not what rounding left of it.
-    cells[at + sumCell] = count + sign === 0 ? 0 : (cells[at + sumCell] as number) + sign * value
-    cells[at + countCell] = count + sign
+    cells[at + sumCell] = (cells[at + sumCell] as number) + sign * value
+    cells[at + countCell] = (cells[at + countCell] as number) + sign
     if (sign < 0) return
-    cells[at + minCell] = count === 0 ? value : Math.min(cells[at + minCell] as number, value)
-    cells[at + maxCell] = count === 0 ? value : Math.max(cells[at + maxCell] as number, value)
+    if (value < (cells[at + minCell] as number)) cells[at + minCell] = value
+    if (value > (cells[at + maxCell] as number)) cells[at + maxCell] = value
+  }
+
+  /** Adds a row that `add…` made to the row of its slice, which began with zeros. */
+  add(into: Float64Array, intoRow: number, delta: Float64Array, row: number): void {
+    for (let at = 0; at < this.#firstValue; at++) {
+      into[intoRow + at] = (into[intoRow + at] as number) + (delta[row + at] as number)
+    }
+    for (let at = this.#firstValue; at < this.stride; at += valueCells) {
+      const to = intoRow + at
+      const from = row + at
+      const before = into[to + countCell] as number
+      const count = before + (delta[from + countCell] as number)
+      into[to + countCell] = count
+      // Nothing left is 0, not what rounding left of it.
+      if (count === 0) {
+        into[to + sumCell] = 0
+        into[to + minCell] = 0
+        into[to + maxCell] = 0
+        continue
+      }
+      const low = delta[from + minCell] as number
+      const high = delta[from + maxCell] as number
+      into[to + sumCell] = (into[to + sumCell] as number) + (delta[from + sumCell] as number)
+      into[to + minCell] = before === 0 ? low : Math.min(into[to + minCell] as number, low)
+      into[to + maxCell] = before === 0 ? high : Math.max(into[to + maxCell] as number, high)
+    }
   }
 
   /** Adds the row of one slice to the row of a window. */

@@ -47,10 +47,19 @@ export class WindowLifetime {
     return this.isGone(this.#assigner.lastWindowAt(at), watermark)
   }
 
+  /** The next watermark above `watermark` at which a window passes. */
+  nextPass(watermark: number): number {
+    return this.#assigner.endAfter(watermark + 1) - 1
+  }
+
+  /** The next watermark above `watermark` at which a window is gone. */
+  nextGone(watermark: number): number {
+    const late = watermark - this.#latenessMs
+    return this.#assigner.endAfter(late + 1) - 1 + this.#latenessMs
+  }
+
   /** The next watermark above `watermark` at which a window passes or is gone. */
   nextBoundary(watermark: number): number {
-    const passes = this.#assigner.endAfter(watermark + 1) - 1
-    const goes = this.#assigner.endAfter(watermark - this.#latenessMs + 1) - 1 + this.#latenessMs
-    return Math.min(passes, goes)
+    return Math.min(this.nextPass(watermark), this.nextGone(watermark))
   }
 }

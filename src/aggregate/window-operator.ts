@@ -9,12 +9,14 @@ import {
   windowsEndingIn,
 } from '../core/window.ts'
 import { Accumulators } from './accumulators.ts'
+import type { SliceDelta } from './delta-cells.ts'
 import { type EmissionLayout, LiveWindow, type LiveWindowState } from './live-window.ts'
 import { type MissingSpan, MissingSpans } from './missing-spans.ts'
 import { PaneWriter } from './pane-writer.ts'
 import { SeriesSeen } from './series-seen.ts'
 import { Slice } from './slice.ts'
 import { TouchedSlices } from './touched-slices.ts'
+import { WindowClosings } from './window-closings.ts'
 import { WindowLifetime } from './window-lifetime.ts'
 
 /** What the next start must know of windows and slices, beside their cells. */
@@ -44,6 +46,8 @@ export class WindowOperator {
   readonly windows = new Map<number, LiveWindow>()
   readonly missing = new MissingSpans()
   readonly lifetime: WindowLifetime
+  /** Which windows ended. */
+  readonly closings: WindowClosings
   /** Windows that closed without a pane because records are missing in them. */
   partialWindows = 0
   /** Called when a slice is gone, before its state is dropped. */
@@ -61,6 +65,7 @@ export class WindowOperator {
     this.plan = plan
     this.#dictionary = dictionary
     this.#assigner = createWindowAssigner(plan.window)
+    this.closings = new WindowClosings(plan, this.#assigner)
     this.lifetime = new WindowLifetime(this.#assigner, plan.allowedLateness)
     this.accumulators = new Accumulators(plan)
     this.seen = new SeriesSeen(plan.zeroFill.expireAfter, dictionary.size)
@@ -80,14 +85,17 @@ export class WindowOperator {
     }
   }
 
-  /** The slice that takes an event of time `at`, or undefined when the event is late: all its windows are gone. */
-  sliceFor(at: number, watermark: number): Slice | undefined {
+  /**
+   * The slice that takes events of time `at`; undefined when all its windows are gone.
+   * @param goneAt watermark that every lane knows: what was gone before it gets no event any more. Behind `watermark` or equal.
+   */
+  sliceFor(at: number, watermark: number, goneAt = watermark): Slice | undefined {
     const window = this.#assigner.sliceAt(at)
     const known = this.slices.get(window.start)
     if (known !== undefined) return known
     const windows = this.#assigner
       .windowsOf(window)
-      .filter((one) => !this.lifetime.isGone(one, watermark))
+      .filter((one) => !this.lifetime.isGone(one, goneAt))
     if (windows.length === 0) return undefined
     const slice = new Slice(window, this.accumulators, this.#dictionary.size)
     this.slices.set(slice.start, slice)
@@ -98,18 +106,24 @@ export class WindowOperator {
     return slice
   }
 
-  /** Would `touch` change nothing for any time between the two? */
-  isTouched(oldest: number, newest: number): boolean {
-    return !this.plan.zeroFill.enabled || this.#touched.cover(oldest, newest)
+  /** Adds what a lane counted in `slice`. @param idOf id of the series by the lane's id */
+  add(slice: Slice, delta: SliceDelta, idOf: Int32Array, now: EpochMs): void {
+    const { ids, speaks, cells } = delta
+    const { stride } = this.accumulators
+    for (let row = 0; row < ids.length; row++) {
+      const id = idOf[ids[row] as number] as number
+      const at = slice.cells.touch(id)
+      this.accumulators.add(slice.cells.data, at, cells, row * stride)
+      if (slice.watched && speaks[row] === 1) this.noteChange(slice, id, now)
+    }
   }
 
   /** The source had an event of time `at`, whether or not it is one of this metric's: its windows are not silent. */
-  touch(at: number, watermark: number): void {
-    if (this.isTouched(at, at)) return
+  touch(at: number, watermark: number, goneAt = watermark): void {
     const slice = this.#assigner.sliceAt(at)
     if (!this.#touched.add(slice)) return
     for (const window of this.#assigner.windowsOf(slice)) {
-      if (this.lifetime.isGone(window, watermark)) continue
+      if (this.lifetime.isGone(window, goneAt)) continue
       this.#open(window, watermark).touch()
     }
   }
@@ -122,26 +136,28 @@ export class WindowOperator {
     for (const window of this.#windowsOf(slice)) window.noteEarly(id, now)
   }
 
-  /** The watermark moved from `before` to `watermark`: fires what it passed, drops what is gone. */
-  advance(before: number, watermark: number): Pane[] {
+  /** The watermark moved from `before` to `watermark`: fires what it passed, drops what is gone at `goneAt` (see `sliceFor`). */
+  advance(before: number, watermark: number, goneAt = watermark): Pane[] {
     const { enabled, whenSilent } = this.plan.zeroFill
+    this.closings.pass(this.windows, before, watermark)
     if (enabled && whenSilent === 'zero') this.#openSilent(before, watermark)
     const windows = byEnd([...this.windows.values()])
     const due = windows.filter(
       (window) => !window.passed && this.lifetime.isPassed(window, watermark),
     )
-    const gone = windows.filter((window) => this.lifetime.isGone(window, watermark))
+    const gone = windows.filter((window) => this.lifetime.isGone(window, goneAt))
     const panes = due.length > 0 || gone.length > 0 ? this.flushLate() : []
     for (const window of due) {
       window.pass()
+      this.closings.close(window, this.missing.overlap(window))
       const slices = this.#slicesOf(window)
       for (const slice of slices) slice.watched = true
       this.#fire(window, slices, 'on-time', panes)
     }
-    for (const window of gone) this.#drop(window, watermark)
-    this.lifetime.dropUntil(watermark)
+    for (const window of gone) this.#drop(window, goneAt)
+    this.lifetime.dropUntil(goneAt)
     if (gone.length > 0) {
-      this.missing.forget(({ to }) => this.lifetime.isAllGone(to - 1, watermark))
+      this.missing.forget(({ to }) => this.lifetime.isAllGone(to - 1, goneAt))
     }
     return panes
   }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Config } from '../config/config.ts'
+import type { Config, SourceConfig } from '../config/config.ts'
 import {
   compareMetrics,
   fingerprintsOf,
@@ -7,25 +7,26 @@ import {
   renamesOf,
 } from '../config/fingerprint.ts'
 import { WardenError } from '../core/errors.ts'
+import type { SinkEvidence } from '../core/evidence.ts'
 import type { Pane } from '../core/pane.ts'
 import type { JobPlan } from '../core/plan.ts'
 import { SeriesDictionary } from '../core/series.ts'
 import type { StateOperation, StateStore } from '../core/state-store.ts'
 import type { Telemetry } from '../core/telemetry.ts'
-import { createDecoder } from '../ingest/create-decoder.ts'
-import { kafkaCodecs } from '../ingest/kafka-codecs.ts'
 import type { SideOutput } from '../ingest/side-output.ts'
+import type { CheckpointCompanion } from '../pipeline/checkpoint-companion.ts'
 import { Checkpointer } from '../pipeline/checkpointer.ts'
 import { type JobState, newJobState, readJobState, saveJobState } from '../pipeline/job-state.ts'
-import { MetricLane } from '../pipeline/metric-lane.ts'
 import { dropMetric, MetricState, renameMetric } from '../pipeline/metric-state.ts'
+import { MetricWindows } from '../pipeline/metric-windows.ts'
 import { Pipeline, sideOutputKeys } from '../pipeline/pipeline.ts'
 import { PipelineInput } from '../pipeline/pipeline-input.ts'
 import type { PipelineMetrics } from '../pipeline/pipeline-metrics.ts'
-import { SourceLane } from '../pipeline/source-lane.ts'
 import { restoreSource } from '../pipeline/source-state.ts'
+import { SourceWindows } from '../pipeline/source-windows.ts'
 import type { Outbox } from '../sink/outbox.ts'
-import { createSideOutput, createSource } from './sources.ts'
+import { createLanes, planLanes } from './lanes.ts'
+import { createSideOutput } from './sources.ts'
 
 export interface PipelineOptions {
   readonly config: Config
@@ -36,6 +37,10 @@ export interface PipelineOptions {
   readonly telemetry: Telemetry
   readonly metrics: PipelineMetrics
   readonly onPanes: (panes: readonly Pane[]) => void
+  /** Decide on panes in the same checkpoint; none unless given. */
+  readonly companions?: readonly CheckpointCompanion[]
+  /** What is known of the sinks now; nothing unless given. */
+  readonly sinks?: () => readonly SinkEvidence[]
 }
 
 /** A pipeline and what has to be closed after it. */
@@ -85,7 +90,7 @@ export async function openJobState(
 
 /** Everything between the sources and the outbox, restored from the last checkpoint; nothing runs yet. */
 export async function buildPipeline(options: PipelineOptions): Promise<BuiltPipeline> {
-  const { config, plan, store, state, outbox, telemetry } = options
+  const { config, store, state, outbox, telemetry } = options
   const deadLetters = createSideOutput(config.deadLetters, telemetry)
   const lateEvents = createSideOutput(config.lateEvents, telemetry)
   try {
@@ -95,33 +100,19 @@ export async function buildPipeline(options: PipelineOptions): Promise<BuiltPipe
     await Promise.allSettled([deadLetters.close(), lateEvents.close()])
     throw error
   }
-  const inputs = config.sources.map((source) => {
-    const event = plan.sources.find((one) => one.source === source.name)
-    if (event === undefined) throw new WardenError('internal', `no plan for source ${source.name}`)
-    const metrics = plan.metrics.filter((metric) => metric.source === source.name)
-    const dictionaries = metrics.map((metric) => new SeriesDictionary(metric.maxSeries))
-    const lanes = metrics.map((metric, index) => {
-      const dictionary = dictionaries[index] ?? new SeriesDictionary(metric.maxSeries)
-      return new MetricLane(metric, dictionary, config.job)
-    })
-    const states = lanes.map((lane) => new MetricState(lane))
-    const known = states.map((one) => one.restore(store))
-    return new PipelineInput({
-      source: createSource(source, config, telemetry),
-      lane: new SourceLane(event, lanes),
-      states,
-      decoder: createDecoder('json-walk', {
-        event,
-        metrics,
-        dictionaries,
-        hashKey: state.hashKey,
-        codecs: kafkaCodecs,
-      }),
-      deadLetters,
-      restored: restoreSource(store, source.name),
-      newMetrics: new Set(metrics.flatMap(({ name }, index) => (known[index] ? [] : [name]))),
-    })
-  })
+  const inputs: PipelineInput[] = []
+  const close = async (): Promise<void> => {
+    await Promise.allSettled(inputs.map((input) => input.close()))
+    await Promise.allSettled([deadLetters.close(), lateEvents.close()])
+  }
+  try {
+    for (const source of config.sources) {
+      inputs.push(await buildInput(options, source, deadLetters))
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
   const checkpointer = new Checkpointer(store, config.checkpoint, telemetry)
   const pipeline = new Pipeline({
     inputs,
@@ -139,19 +130,42 @@ export async function buildPipeline(options: PipelineOptions): Promise<BuiltPipe
     maxDeadLetterRate: config.deadLetters.maxRate,
     telemetry,
     metrics: options.metrics,
-    yieldToIo: () => new Promise((resolve) => setImmediate(resolve)),
+    companions: options.companions ?? [],
+    sinks: options.sinks ?? (() => []),
     onPanes: options.onPanes,
   })
-  return {
-    pipeline,
-    inputs,
-    checkpointer,
+  return { pipeline, inputs, checkpointer, deadLetters, close }
+}
+
+/** One source with its lanes and windows, restored from the last checkpoint. */
+async function buildInput(
+  options: PipelineOptions,
+  source: SourceConfig,
+  deadLetters: SideOutput,
+): Promise<PipelineInput> {
+  const { config, plan, store, state, telemetry } = options
+  const event = plan.sources.find((one) => one.source === source.name)
+  if (event === undefined) throw new WardenError('internal', `no plan for source ${source.name}`)
+  const metrics = plan.metrics.filter((metric) => metric.source === source.name)
+  const windows = metrics.map(
+    (metric) => new MetricWindows(metric, new SeriesDictionary(metric.maxSeries), config.job),
+  )
+  const states = windows.map((one) => new MetricState(one))
+  const known = states.map((one) => one.restore(store))
+  const restored = restoreSource(store, source.name)
+  const { layout, mixedUntil } = await planLanes(source, config, restored, windows, telemetry)
+  const { hashKey } = state
+  return new PipelineInput({
+    windows: new SourceWindows(event, windows, layout.lanes),
+    states,
+    lanes: createLanes({ source, config, plan: event, metrics, layout, hashKey, telemetry }),
+    layout,
+    mixedUntil,
+    store,
     deadLetters,
-    async close() {
-      await Promise.allSettled(inputs.map(({ source }) => source.close()))
-      await Promise.allSettled([deadLetters.close(), lateEvents.close()])
-    },
-  }
+    restored,
+    newMetrics: new Set(metrics.flatMap(({ name }, index) => (known[index] ? [] : [name]))),
+  })
 }
 
 function timestampOf(config: Config): 'start' | 'end' {

@@ -32,9 +32,9 @@ export function jobHealth(parts: JobParts): JobHealth {
     troubles.push(`the last checkpoint is ${Math.round(checkpointAgeMs / 1000)} s old`)
   }
   const ready = troubles.length === 0
-  const sources = (current?.inputs ?? []).map(({ source }) => ({
-    name: source.name,
-    partitions: source.partitions().map(({ name, lag, trouble, position }) => ({
+  const sources = (current?.inputs ?? []).map((input) => ({
+    name: input.name,
+    partitions: input.partitions().map(({ name, lag, trouble, position }) => ({
       name,
       offset: position.offset,
       lag,

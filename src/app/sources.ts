@@ -1,5 +1,10 @@
 import { join } from 'node:path'
-import type { Config, KafkaConnectionConfig, SourceConfig } from '../config/config.ts'
+import type {
+  Config,
+  KafkaConnectionConfig,
+  KafkaSourceConfig,
+  SourceConfig,
+} from '../config/config.ts'
 import type { Telemetry } from '../core/telemetry.ts'
 import { FileSideOutput } from '../ingest/file-side-output.ts'
 import { FileSource } from '../ingest/file-source.ts'
@@ -7,7 +12,7 @@ import { GeneratorSource } from '../ingest/generator-source.ts'
 import { HttpSource } from '../ingest/http-source.ts'
 import type { KafkaConnectOptions, KafkaSasl } from '../ingest/kafka-connections.ts'
 import { KafkaSideOutput } from '../ingest/kafka-dead-letters.ts'
-import { KafkaSource } from '../ingest/kafka-source.ts'
+import { KafkaSource, type KafkaSourceOptions } from '../ingest/kafka-source.ts'
 import type { SideOutput } from '../ingest/side-output.ts'
 import type { Source } from '../ingest/source.ts'
 
@@ -19,23 +24,8 @@ export function createSource(
 ): Source {
   const { name } = source
   switch (source.type) {
-    case 'kafka': {
-      const { topics, from, group, isolation, onDataLoss, fetch, watchdogMs } = source
-      return new KafkaSource(
-        name,
-        {
-          ...kafkaConnection(source),
-          topics,
-          from: from.kind === 'timestamp' ? { timestamp: from.at } : from.kind,
-          group,
-          isolation,
-          onDataLoss,
-          fetch,
-          watchdogMs,
-        },
-        telemetry,
-      )
-    }
+    case 'kafka':
+      return new KafkaSource(name, kafkaSourceOptions(source), telemetry)
     case 'http':
       return new HttpSource(
         {
@@ -57,6 +47,21 @@ export function createSource(
       const { rate, speed, users, seed } = source
       return new GeneratorSource({ name, rate, speed, users, seed }, telemetry)
     }
+  }
+}
+
+/** Plain data: it may go to another thread. */
+export function kafkaSourceOptions(source: KafkaSourceConfig): KafkaSourceOptions {
+  const { topics, from, group, isolation, onDataLoss, fetch, watchdogMs } = source
+  return {
+    ...kafkaConnection(source),
+    topics,
+    from: from.kind === 'timestamp' ? { timestamp: from.at } : from.kind,
+    group,
+    isolation,
+    onDataLoss,
+    fetch,
+    watchdogMs,
   }
 }
 

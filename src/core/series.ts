@@ -23,6 +23,12 @@ export class SeriesDictionary {
     return this.#tuples.length >= this.#max ? -1 : this.#add(key, values)
   }
 
+  /** Id of a tuple that somebody else took in: the bound was theirs to keep. */
+  learn(values: readonly string[]): number {
+    const key = seriesKey(values)
+    return this.#ids.get(key) ?? this.#add(key, values)
+  }
+
   /** Puts back a tuple of the checkpoint, in the order of the ids; the bound may have been lower or higher then. */
   restore(values: readonly string[]): void {
     this.#add(seriesKey(values), values)

@@ -3,6 +3,8 @@ import type { EntryLayout } from './shard.ts'
 
 const version = 1
 const headerBytes = 8
+/** Entries of one blob, at most: taking the changes never copies more, however many there are. */
+const maxEntries = 32_768
 
 /** One decoded entry; `values` are columns, read at `row`. Reused by the next entry. */
 export interface LoggedEntry {
@@ -16,12 +18,14 @@ export interface LoggedEntry {
 }
 
 /**
- * Entries new or changed since the last checkpoint, in columns; encoded they are one blob of the checkpoint.
+ * Entries new or changed since the last checkpoint, in columns; encoded they are blobs of the checkpoint.
  * Blob (little-endian): version u8, timed u8, value columns u16, entries u32, then the columns keys (u32 high, low), outcomes u8,
  * padding to 8, times f64, values f64 column by column, ties u32.
  */
 export class ChangeLog {
   readonly #layout: EntryLayout
+  /** Encoded already. */
+  readonly #full: Uint8Array[] = []
   #length = 0
   #keys: Uint32Array
   #outcomes: Uint8Array
@@ -39,13 +43,14 @@ export class ChangeLog {
   }
 
   get length(): number {
-    return this.#length
+    return this.#full.length * maxEntries + this.#length
   }
 
   get bytes(): number {
     const values = this.#values.reduce((bytes, column) => bytes + column.byteLength, 0)
     const timed = this.#times.byteLength + this.#ties.byteLength
-    return this.#keys.byteLength + this.#outcomes.byteLength + timed + values
+    const full = this.#full.reduce((bytes, blob) => bytes + blob.byteLength, 0)
+    return full + this.#keys.byteLength + this.#outcomes.byteLength + timed + values
   }
 
   append(
@@ -57,6 +62,10 @@ export class ChangeLog {
     values: readonly Float64Array[],
     row: number,
   ): void {
+    if (this.#length === maxEntries) {
+      this.#full.push(this.#encode())
+      this.#length = 0
+    }
     const at = this.#length++
     if (at === this.#outcomes.length) this.#resize(Math.max(64, at * 2))
     this.#keys[at * 2] = high
@@ -71,10 +80,20 @@ export class ChangeLog {
     }
   }
 
-  /** Encodes and empties the log; undefined when it is empty. */
+  /** Takes the oldest entries out as a blob; undefined when the log is empty. */
   take(): Uint8Array | undefined {
+    const full = this.#full.shift()
     const count = this.#length
-    if (count === 0) return undefined
+    if (full !== undefined || count === 0) return full
+    const blob = this.#encode()
+    this.#length = 0
+    // A log that grew in a burst gives its memory back.
+    if (this.#outcomes.length > 4 * count + 1024) this.#resize(Math.max(64, count * 2))
+    return blob
+  }
+
+  #encode(): Uint8Array {
+    const count = this.#length
     const { timed, values } = this.#layout
     const at = columnOffsets(count, this.#layout)
     const blob = new Uint8Array(at.end)
@@ -94,9 +113,6 @@ export class ChangeLog {
       })
       new Uint32Array(blob.buffer, at.ties, count).set(this.#ties.subarray(0, count))
     }
-    this.#length = 0
-    // A log that grew in a burst gives its memory back.
-    if (this.#outcomes.length > 4 * count + 1024) this.#resize(Math.max(64, count * 2))
     return blob
   }
 

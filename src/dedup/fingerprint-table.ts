@@ -11,6 +11,9 @@ export const DUPLICATE = -1
 export const KEY_GROUPS = 128
 const groupShift = 32 - Math.log2(KEY_GROUPS)
 
+/** Key group of a key, 0…127. @param high the upper half of its hash */
+export const groupOf = (high: number): number => high >>> groupShift
+
 /**
  * Exact dedup of one metric × window: who was seen, and the outcome of the event that counts for them.
  * Open addressing on typed arrays, one shard per key group, so that growing one never stalls; keys are 64-bit hashes
@@ -66,7 +69,7 @@ export class FingerprintTable {
     values: readonly Float64Array[],
     row: number,
   ): number {
-    const group = high >>> groupShift
+    const group = groupOf(high)
     let shard = this.#shards[group]
     if (shard === undefined) {
       shard = new Shard(this.#layout)
@@ -97,15 +100,16 @@ export class FingerprintTable {
     return tie < shard.tieAt(slot)
   }
 
-  /** New and changed entries since the last call, encoded; undefined when there are none. */
+  /** Takes out new and changed entries, at most 32,768 of them, encoded; undefined when there are none. */
   takeChanges(): Uint8Array | undefined {
     return this.#changes.take()
   }
 
-  /** Puts back what `takeChanges` gave; blobs in the order they were taken, a later entry of a key replaces an earlier one. */
-  load(blob: Uint8Array): void {
+  /** Puts back what `takeChanges` gave; blobs in the order they were taken, a later entry of a key replaces an earlier one. @param isWanted left out: all key groups */
+  load(blob: Uint8Array, isWanted?: (group: number) => boolean): void {
     for (const entry of ChangeLog.decode(blob, this.#layout)) {
-      const group = entry.high >>> groupShift
+      const group = groupOf(entry.high)
+      if (isWanted?.(group) === false) continue
       let shard = this.#shards[group]
       if (shard === undefined) {
         shard = new Shard(this.#layout)

@@ -18,6 +18,15 @@ export interface KafkaSettings {
   readonly bufferBytes: number
   readonly watchdogMs: number
   readonly metadataRefreshMs: number
+  readonly share: KafkaShare
+}
+
+/** Which partitions are read here: those whose number is `index` modulo `of`, a step further for each topic unless `fixed`. */
+export interface KafkaShare {
+  readonly index: number
+  readonly of: number
+  /** Partitions of equal number go together, and a new partition is an error: it moves users. */
+  readonly fixed: boolean
 }
 
 /** What the parts of one Kafka source share. */

@@ -10,6 +10,7 @@ import {
   type KafkaMeters,
   type KafkaReading,
   type KafkaSettings,
+  type KafkaShare,
   type KafkaStart,
 } from './kafka-reading.ts'
 import { KafkaTopology } from './kafka-topology.ts'
@@ -30,6 +31,8 @@ export interface KafkaSourceOptions extends KafkaConnectOptions {
   readonly watchdogMs?: number | undefined
   /** How often new partitions are looked for. 30 s by default. */
   readonly metadataRefreshMs?: number | undefined
+  /** All partitions by default. */
+  readonly share?: KafkaShare | undefined
 }
 
 export interface KafkaFetchOptions {
@@ -201,8 +204,9 @@ function settingsOf(options: KafkaSourceOptions): KafkaSettings {
     onDataLoss: options.onDataLoss ?? 'stop',
     maxBytesPerPartition: options.fetch?.maxBytesPerPartition ?? 1024 * 1024,
     maxWaitMs: options.fetch?.maxWaitMs ?? 500,
-    bufferBytes: options.fetch?.bufferBytes ?? 64 * 1024 * 1024,
+    bufferBytes: (options.fetch?.bufferBytes ?? 64 * 1024 * 1024) / (options.share?.of ?? 1),
     watchdogMs: options.watchdogMs ?? 30_000,
     metadataRefreshMs: options.metadataRefreshMs ?? 30_000,
+    share: options.share ?? { index: 0, of: 1, fixed: false },
   }
 }

@@ -22,6 +22,8 @@ export class KafkaTopology {
   readonly #partitions: KafkaPartition[] = []
   readonly #fetchers = new Map<number, KafkaFetcher>()
   readonly #byName = new Map<string, KafkaPartition>()
+  /** Partitions of each topic when it was seen first. */
+  readonly #counts = new Map<string, number>()
   readonly #wanted = new Wakeup()
   readonly #abort = new AbortController()
   #running: Promise<void> | undefined
@@ -140,8 +142,10 @@ export class KafkaTopology {
         continue
       }
       const identity = identityOf(metadata.clusterId, found.topicId)
+      this.#judgeCount(topic, found.partitions.length)
       const added = await this.#updateKnown(topic, found, identity, positions)
-      const isNew = positions !== undefined && !this.#partitions.some((p) => p.topic === topic)
+      const isNew =
+        positions !== undefined && ![...positions.keys()].some((name) => topicOf(name) === topic)
       await this.#add(added, identity, isNew ? settings.from : 'earliest', positions === undefined)
     }
   }
@@ -155,6 +159,7 @@ export class KafkaTopology {
   ): Promise<Unstarted[]> {
     const added: Unstarted[] = []
     for (const its of found.partitions) {
+      if (!this.#isMine(topic, its.partition)) continue
       const target = { ...its, topic, topicId: found.topicId }
       const name = partitionName(target)
       const saved = positions?.get(name)
@@ -171,6 +176,22 @@ export class KafkaTopology {
       if (one.identity === identity && !one.isOutOfRange) one.lead(its)
     }
     return added
+  }
+
+  #isMine(topic: string, partition: number): boolean {
+    const { share, topics } = this.#reading.settings
+    const step = share.fixed ? 0 : topics.indexOf(topic)
+    return (partition + step) % share.of === share.index
+  }
+
+  /** Where users belong to partitions, more partitions mean that users move. */
+  #judgeCount(topic: string, count: number): void {
+    const { settings, fail } = this.#reading
+    const before = this.#counts.get(topic) ?? count
+    this.#counts.set(topic, before)
+    if (!settings.share.fixed || count === before) return
+    const what = `topic ${topic} had ${before} partitions and has ${count}: users may have moved`
+    fail(new WardenError('partitions_changed', `${what}, so lanes exchange rows for a while`))
   }
 
   async #add(

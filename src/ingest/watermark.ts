@@ -9,6 +9,8 @@ import { type EpochMs, epochMs, MIN_TIME } from '../core/time.ts'
  * A partition is active → idle only by proof (`probe`), or when it is told to; an event or a watermark makes it active again.
  */
 export class WatermarkTracker {
+  /** What the tracker of another lane knows of partitions that are not read here. */
+  #others: PartitionSummary = nobody
   readonly #delayMs: number
   readonly #idleTimeoutMs: number
   readonly #partitions = new Map<number, PartitionProgress>()
@@ -18,6 +20,42 @@ export class WatermarkTracker {
   constructor(plan: WatermarkPlan) {
     this.#delayMs = plan.outOfOrderness + 1
     this.#idleTimeoutMs = plan.idleTimeout
+  }
+
+  /** What partitions of other lanes say counts as if they were here. Returns true when the combined watermark moved. */
+  setOthers(others: PartitionSummary, combined: number): boolean {
+    this.#others = others
+    const before = this.#combined
+    this.#combined = Math.max(before, combined)
+    return this.#combine() || this.#combined > before
+  }
+
+  /** All partitions but those for which `isLeftOut` holds, for the lane that reads the latter. */
+  summary(isLeftOut: (partition: number) => boolean): PartitionSummary {
+    let { active, minimum, maximum } = nobody
+    for (const [partition, { watermark, idle }] of this.#partitions) {
+      if (isLeftOut(partition)) continue
+      maximum = Math.max(maximum, watermark)
+      if (idle) continue
+      active++
+      minimum = Math.min(minimum, watermark)
+    }
+    return { active, minimum, maximum }
+  }
+
+  /** Takes over what another tracker says of partitions that are read there. Returns true when the combined watermark moved. */
+  adopt(
+    partitions: Iterable<readonly [partition: number, PartitionWatermark]>,
+    combined: number,
+  ): boolean {
+    for (const [partition, { watermark, idle }] of partitions) {
+      const progress = this.#progress(partition)
+      progress.watermark = Math.max(progress.watermark, watermark)
+      progress.idle = idle
+    }
+    const before = this.#combined
+    this.#combined = Math.max(before, combined)
+    return this.#combine() || this.#combined > before
   }
 
   /** Combined watermark: no event at or before it is expected any more. */
@@ -90,6 +128,7 @@ export class WatermarkTracker {
    * partitions hold it back.
    */
   timeToReach(target: number, partition: number): number {
+    if (this.#others.minimum < target) return Number.POSITIVE_INFINITY
     for (const [other, progress] of this.#partitions) {
       if (other !== partition && !progress.idle && progress.watermark < target) {
         return Number.POSITIVE_INFINITY
@@ -104,6 +143,7 @@ export class WatermarkTracker {
       maxTime - this.#delayMs,
       this.#partitions.get(partition)?.watermark ?? MIN_TIME,
     )
+    minimum = Math.min(minimum, this.#others.minimum)
     for (const [other, progress] of this.#partitions) {
       if (other !== partition && !progress.idle) minimum = Math.min(minimum, progress.watermark)
     }
@@ -146,9 +186,7 @@ export class WatermarkTracker {
   }
 
   #combine(): boolean {
-    let minimum = Number.POSITIVE_INFINITY
-    let maximum = Number.NEGATIVE_INFINITY
-    let active = 0
+    let { active, minimum, maximum } = this.#others
     for (const progress of this.#partitions.values()) {
       maximum = Math.max(maximum, progress.watermark)
       if (progress.idle) continue
@@ -161,6 +199,19 @@ export class WatermarkTracker {
     this.#combined = next
     return true
   }
+}
+
+/** Several partitions: how many are not idle, the least watermark of those, and the largest of all; infinite where there is none. */
+export interface PartitionSummary {
+  readonly active: number
+  readonly minimum: number
+  readonly maximum: number
+}
+
+const nobody: PartitionSummary = {
+  active: 0,
+  minimum: Number.POSITIVE_INFINITY,
+  maximum: Number.NEGATIVE_INFINITY,
 }
 
 export interface PartitionWatermark {

@@ -75,6 +75,11 @@ export class Checkpointer {
     return this.#running !== undefined
   }
 
+  /** A checkpoint that takes longer counts as failed. */
+  get timeoutMs(): DurationMs {
+    return this.#policy.timeoutMs
+  }
+
   get succeededAt(): EpochMs {
     return this.#succeededAt
   }

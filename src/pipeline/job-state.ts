@@ -3,7 +3,7 @@ import type { StateOperation, StateStore } from '../core/state-store.ts'
 import type { EpochMs } from '../core/time.ts'
 
 /** Encoding of everything in the state; another one is refused. */
-const format = 2
+const format = 3
 const key = 'job'
 
 /** What the state is of. */

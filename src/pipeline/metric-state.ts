@@ -1,7 +1,8 @@
 import type { EmissionLayout } from '../aggregate/live-window.ts'
 import type { WindowOperatorState } from '../aggregate/window-operator.ts'
 import type { StateOperation, StateStore } from '../core/state-store.ts'
-import type { MetricLane, MetricTotals } from './metric-lane.ts'
+import type { MetricTotals } from './lanes/lane-messages.ts'
+import type { MetricWindows } from './metric-windows.ts'
 import { restoreTime, type SavedTime, saveTime } from './saved-time.ts'
 
 /*
@@ -11,7 +12,7 @@ import { restoreTime, type SavedTime, saveTime } from './saved-time.ts'
  *   windows                      live windows, slices, spans of missing records and totals, JSON
  *   said/<window>/<block>        what was emitted, f64 cells
  *   cells/<slice>/<block>        counts, f64 cells
- *   keys/<slice>/<checkpoint>    new or changed dedup entries, a blob
+ *   keys/<slice>/<checkpoint>/<layout>/<lane>.<n>   new or changed dedup entries of one lane, blobs
  */
 
 interface WindowsState {
@@ -23,6 +24,15 @@ interface WindowsState {
   readonly totals: MetricTotals
   /** Of the rows under `said/`. */
   readonly emissionLayout: EmissionLayout
+}
+
+/** New or changed dedup entries, and who knew them. */
+export interface SavedKeys {
+  readonly slice: number
+  /** How the lanes were arranged then; see `LaneLayout`. */
+  readonly layout: string
+  readonly lane: number
+  readonly bytes: Uint8Array
 }
 
 /** After every key that starts with `prefix`. */
@@ -41,26 +51,26 @@ const removeUnder = (prefix: string): StateOperation => ({
 
 /** Writes what changed in a metric since the last call. Late panes must have been flushed. */
 export class MetricState {
-  readonly #lane: MetricLane
+  readonly #windows: MetricWindows
   readonly #prefix: string
   #writtenSeries = 0
 
-  constructor(lane: MetricLane) {
-    this.#lane = lane
-    this.#prefix = prefixOf(lane.plan.name)
+  constructor(windows: MetricWindows) {
+    this.#windows = windows
+    this.#prefix = prefixOf(windows.plan.name)
   }
 
-  /** @param checkpoint number of the checkpoint; grows */
-  takeChanges(checkpoint: number): StateOperation[] {
+  /** @param checkpoint number of the checkpoint; grows. @param layout of the lanes, as in `SavedKeys` */
+  takeChanges(checkpoint: number, layout: string): StateOperation[] {
     const operations: StateOperation[] = []
     const put = (key: string, value: Uint8Array) =>
       operations.push({ kind: 'put', key: this.#prefix + key, value })
-    const { operator, dictionary, tables } = this.#lane
-    for (const start of this.#lane.goneSlices.splice(0)) {
+    const { operator, dictionary } = this.#windows
+    for (const start of this.#windows.goneSlices.splice(0)) {
       operations.push(removeUnder(`${this.#prefix}cells/${timeKey(start)}/`))
       operations.push(removeUnder(`${this.#prefix}keys/${timeKey(start)}/`))
     }
-    for (const start of this.#lane.goneWindows.splice(0)) {
+    for (const start of this.#windows.goneWindows.splice(0)) {
       operations.push(removeUnder(`${this.#prefix}said/${timeKey(start)}/`))
     }
     if (dictionary.size > this.#writtenSeries) {
@@ -84,9 +94,11 @@ export class MetricState {
         put(`cells/${timeKey(slice.start)}/${hex(block, 6)}`, bytes)
       }
     }
-    for (const [start, table] of tables) {
-      const blob = table.takeChanges()
-      if (blob !== undefined) put(`keys/${timeKey(start)}/${hex(checkpoint, 12)}`, blob)
+    const blobs = this.#windows.blobs.filter(({ slice }) => operator.slices.has(slice))
+    this.#windows.blobs = []
+    for (const [n, { slice, lane, bytes }] of blobs.entries()) {
+      const part = `${layout}/${hex(lane, 4)}.${hex(n, 8)}`
+      put(`keys/${timeKey(slice)}/${hex(checkpoint, 12)}/${part}`, bytes)
     }
     put('windows', Buffer.from(JSON.stringify(this.#windowsState())))
     return operations
@@ -98,14 +110,13 @@ export class MetricState {
    */
   restore(store: StateStore): boolean {
     const known = this.#load(store)
-    this.#lane.operator.declareSeries()
+    this.#windows.operator.declareSeries()
     return known
   }
 
   #load(store: StateStore): boolean {
-    const { operator, dictionary } = this.#lane
-    const read = (part: string) =>
-      store.range(`${this.#prefix}${part}/`, prefixEnd(`${this.#prefix}${part}/`))
+    const { operator, dictionary } = this.#windows
+    const read = (part: string) => this.#read(store, part)
     for (const [, value] of read('series')) {
       for (const tuple of JSON.parse(text(value)) as string[][]) dictionary.restore(tuple)
     }
@@ -124,7 +135,7 @@ export class MetricState {
       })),
       goneThrough: restoreTime(state.goneThrough),
     })
-    Object.assign(this.#lane.totals, state.totals)
+    Object.assign(this.#windows.totals, state.totals)
     for (const [key, value] of read('said')) {
       const { start, block } = parseBlockKey(key)
       operator.windows.get(start)?.loadEmissions(block, value, state.emissionLayout)
@@ -133,14 +144,25 @@ export class MetricState {
       const { start, block } = parseBlockKey(key)
       operator.slices.get(start)?.cells.loadBlock(block, value)
     }
-    for (const [key, value] of read('keys')) {
-      this.#lane.tableOf(parseBlockKey(key).start).load(value)
-    }
     return true
   }
 
+  /** Dedup entries in the order they were written, for the lanes; what is newer replaces what is older. */
+  *savedKeys(store: StateStore): Iterable<SavedKeys> {
+    for (const [key, bytes] of this.#read(store, 'keys')) {
+      const [start, , layout, origin] = key.slice(`${this.#prefix}keys/`.length).split('/')
+      const slice = Number.parseInt(start ?? '', 16) - 2 ** 52
+      const lane = Number.parseInt(origin ?? '', 16)
+      yield { slice, layout: layout ?? '', lane, bytes }
+    }
+  }
+
+  #read(store: StateStore, part: string): Iterable<readonly [string, Uint8Array]> {
+    return store.range(`${this.#prefix}${part}/`, prefixEnd(`${this.#prefix}${part}/`))
+  }
+
   #windowsState(): WindowsState {
-    const { operator, totals } = this.#lane
+    const { operator, totals } = this.#windows
     const { missing, goneThrough, ...state } = operator.snapshot()
     return {
       ...state,

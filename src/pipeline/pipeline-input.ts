@@ -1,194 +1,350 @@
-import { asWardenError, WardenError } from '../core/errors.ts'
-import { createDecodedBatch, type DecodedBatch } from '../core/rows.ts'
-import type { EpochMs } from '../core/time.ts'
-import type { Decoder } from '../ingest/decoder.ts'
+import { asWardenError, type WardenError } from '../core/errors.ts'
+import type { StateStore } from '../core/state-store.ts'
+import { type EpochMs, epochMs } from '../core/time.ts'
 import type { SideOutput } from '../ingest/side-output.ts'
-import type { PartitionPosition, PartitionStatus, Source, SourceBatch } from '../ingest/source.ts'
+import type { PartitionPosition, PartitionStatus } from '../ingest/source.ts'
+import { type LaneLayout, layoutText } from './lanes/lane-layout.ts'
+import type { LaneLink } from './lanes/lane-link.ts'
+import type { FromLane, InputReport, LaneTimes, View } from './lanes/lane-messages.ts'
+import { LaneSetup } from './lanes/lane-setup.ts'
 import type { MetricState } from './metric-state.ts'
 import { RecentRecords } from './recent-records.ts'
-import type { SourceLane } from './source-lane.ts'
 import type { PartitionToSave, RestoredSource, SourceTotals } from './source-state.ts'
+import type { SourceWindows } from './source-windows.ts'
 
-const initialRows = 4_096
-
-/** One source on its way into its lane: source → decode → lane, and dead letters aside. */
-export class PipelineInput {
-  readonly source: Source
-  readonly lane: SourceLane
+export interface InputParts {
+  readonly windows: SourceWindows
   readonly states: readonly MetricState[]
-  readonly decoder: Decoder
+  readonly lanes: readonly LaneLink[]
+  readonly layout: LaneLayout
+  /** See `RestoredSource.mixedUntil`. */
+  readonly mixedUntil?: number | undefined
+  readonly store: StateStore
+  readonly deadLetters: SideOutput
+  readonly restored: RestoredSource | undefined
+  /** Metrics that the state knew nothing of when the source already had a position. */
+  readonly newMetrics: ReadonlySet<string>
+}
+
+type Counted = Extract<FromLane, { kind: 'counted' }>
+
+const noTimes: LaneTimes = { busy: 0, idle: 0, backPressured: 0 }
+
+/** What the main half knows of one lane. */
+interface LaneState {
+  readonly link: LaneLink
+  report: InputReport | undefined
+  /** Where its time went since that was asked. */
+  times: LaneTimes
+  /** Index of a partition of the report among all. */
+  readonly partitions: number[]
+  /** It gave its share of the checkpoint under way; what came since belongs to the next one. */
+  hasAnswered: boolean
+  heldBack: Counted[]
+  /** Text of the view it was told last. */
+  told: string
+}
+
+/** One source on its way into its windows: lanes read, decode and count; here their hand-overs are put together. */
+export class PipelineInput {
+  readonly windows: SourceWindows
+  readonly states: readonly MetricState[]
+  readonly layout: string
+  readonly mixedUntil: number | undefined
   readonly totals: SourceTotals
   readonly recent = new RecentRecords()
-  /** Largest record timestamp seen; 0 when the source gives none. */
-  lastRecordTimestamp = 0
   ended = false
-  readonly #deadLetters: SideOutput
-  readonly #batch: DecodedBatch
-  readonly #restored: RestoredSource | undefined
-  /** Metrics that the state knew nothing of when the source already had a position. */
-  readonly #newMetrics: ReadonlySet<string>
-  readonly #known: PartitionStatus[] = []
+  /** Called after every message of a lane. */
+  onChange: () => void = () => {}
+  /** What broke; the pipeline ends with it. */
+  failure: WardenError | undefined
+  readonly #parts: InputParts
+  readonly #lanes: readonly LaneState[]
+  readonly #setup: LaneSetup
+  readonly #statuses: PartitionStatus[] = []
   readonly #lost = new Map<string, { readonly from: EpochMs; readonly to: EpochMs }>()
+  #isPaused = false
+  /** From `cut` to `release`. */
+  #isCutting = false
 
-  constructor(parts: {
-    readonly source: Source
-    readonly lane: SourceLane
-    readonly states: readonly MetricState[]
-    readonly decoder: Decoder
-    readonly deadLetters: SideOutput
-    readonly restored: RestoredSource | undefined
-    readonly newMetrics: ReadonlySet<string>
-  }) {
-    this.source = parts.source
-    this.lane = parts.lane
+  constructor(parts: InputParts) {
+    this.#parts = parts
+    this.windows = parts.windows
     this.states = parts.states
-    this.decoder = parts.decoder
-    this.#deadLetters = parts.deadLetters
-    this.#restored = parts.restored
-    this.#newMetrics = parts.newMetrics
+    this.layout = layoutText(parts.layout)
+    this.mixedUntil = parts.mixedUntil
     this.totals = parts.restored?.totals ?? { records: 0, dead: {} }
-    this.#batch = createDecodedBatch(
-      initialRows,
-      parts.lane.metrics.map((metric) => metric.plan.values.length),
-    )
+    this.#lanes = parts.lanes.map((link) => ({
+      link,
+      report: undefined,
+      times: noTimes,
+      partitions: [],
+      hasAnswered: true,
+      heldBack: [],
+      told: '',
+    }))
+    this.#setup = new LaneSetup(parts.lanes, parts.layout)
+    parts.lanes.forEach((link, lane) => {
+      link.onMessage = (message) => this.#receive(lane, message)
+    })
   }
 
-  /** Opens the source where the checkpoint left it. */
+  get name(): string {
+    return this.windows.plan.source
+  }
+
+  /** Largest record timestamp seen; 0 when the source gives none. */
+  get lastRecordTimestamp(): number {
+    return Math.max(0, ...this.reports.map((one) => one.lastRecordTimestamp))
+  }
+
+  /** The latest report of every lane that gave one. */
+  get reports(): readonly InputReport[] {
+    return this.#lanes.flatMap(({ report }) => report ?? [])
+  }
+
+  /** By lane: where its time went since the last call. */
+  takeLaneTimes(): readonly LaneTimes[] {
+    return this.#lanes.map((lane) => {
+      const { times } = lane
+      lane.times = noTimes
+      return times
+    })
+  }
+
+  /** Dedup entries that the next checkpoint must write. */
+  get changedKeys(): number {
+    return this.reports.reduce((keys, { changedKeys }) => keys + changedKeys, 0)
+  }
+
+  /** Every lane gave its share of the checkpoint that was asked for last. */
+  get isCut(): boolean {
+    return this.#lanes.every(({ hasAnswered }) => hasAnswered)
+  }
+
+  /** All partitions known, in a stable order. */
+  partitions(): readonly PartitionStatus[] {
+    return this.#statuses
+  }
+
+  /** Opens the source where the checkpoint left it, and starts its lanes. */
   async open(now: EpochMs): Promise<void> {
-    await this.source.open(this.#restored?.positions ?? new Map())
-    const indices = new Map(this.source.partitions().map(({ name }, index) => [name, index]))
-    this.#restored?.restoreWatermarks(this.lane, (name) => indices.get(name), now)
+    const { windows, restored, states, store } = this.#parts
+    const positions = restored?.positions ?? new Map<string, PartitionPosition>()
+    const series = windows.metrics.map(({ dictionary }) =>
+      Array.from({ length: dictionary.size }, (_, id) => dictionary.valuesOf(id)),
+    )
+    const opened = await this.#setup.open(positions, series)
+    for (const [lane, statuses] of opened.entries()) {
+      for (const status of statuses) this.#register(lane, status, now)
+    }
+    const indices = new Map(this.#statuses.map(({ name }, index) => [name, index]))
+    restored?.restoreWatermarks(windows, (name) => indices.get(name), now)
     this.#markNewMetrics()
-    this.notice(now)
+    for (const { name, readFrom } of this.#statuses) this.#markUnread(name, readFrom)
+    await this.#setup.load(states, windows.metrics, store)
+    this.#startLanes()
   }
 
-  /** Takes and counts one batch; false when nothing was buffered. */
-  step(now: EpochMs): boolean {
-    const taken = this.source.take()
-    if (taken === undefined) return false
-    this.notice(now)
-    const status = this.#known[taken.partition]
-    if (status === undefined) {
-      throw new WardenError('internal', `${this.source.name} gave a batch of an unknown partition`)
-    }
-    this.#decode(taken, status.name, now)
-    this.#setAside(status.name)
-    this.totals.records += this.#batch.records
-    this.recent.add(this.#batch)
-    this.lastRecordTimestamp = Math.max(this.lastRecordTimestamp, this.#batch.lastRecordTimestamp)
-    this.lane.apply(this.#batch, status.name, now)
-    return true
-  }
-
-  #decode(taken: SourceBatch, partition: string, now: EpochMs): void {
-    try {
-      this.decoder.decode(taken, now, this.#batch)
-    } catch (cause) {
-      // The decoder sees bytes, and does not know whose.
-      const { code, message } = asWardenError(cause)
-      throw new WardenError(code, `${this.source.name}/${partition}: ${message}`, { cause })
-    }
-  }
-
-  /** Time went by: idleness, early panes, and the end of a bounded source. */
+  /** Time went by: early panes are due, and partitions that are far ahead wait for the others. */
   tick(now: EpochMs): void {
-    this.notice(now)
-    const statuses = this.source.partitions()
-    this.lane.tick(now, (partition) => statuses[partition]?.caughtUpAt)
-    this.#align(statuses.length)
-    if (!this.ended && this.source.ended()) {
-      this.ended = true
-      this.lane.end()
-    }
+    this.windows.tick(now)
+    this.#align()
   }
 
-  /** Partitions that are new, and records that were lost. */
-  notice(now: EpochMs): void {
-    const statuses = this.source.partitions()
-    for (let index = this.#known.length; index < statuses.length; index++) {
-      const status = statuses[index]
-      if (status === undefined) break
-      this.#known.push(status)
-      this.lane.tracker.add(index, now)
-      if (this.#restored?.positions.has(status.name)) continue
-      this.#markMissing(Number.NEGATIVE_INFINITY, status.readFrom)
+  /** Nothing is read while it is so. */
+  pause(isPaused: boolean): void {
+    if (isPaused === this.#isPaused) return
+    this.#isPaused = isPaused
+    for (const { link } of this.#lanes) link.send({ kind: 'pause', paused: isPaused })
+  }
+
+  /** Cuts every lane for checkpoint `number`; `isCut` tells when that is done. @param last nothing is read after it */
+  cut(number: number, last: boolean): void {
+    this.#isCutting = true
+    for (const lane of this.#lanes) lane.hasAnswered = false
+    for (const { link } of this.#lanes) link.send({ kind: 'barrier', number, last })
+  }
+
+  /** The checkpoint was collected: what lanes handed over since their cut is counted. */
+  release(): void {
+    this.#isCutting = false
+    for (const [index, lane] of this.#lanes.entries()) {
+      const held = lane.heldBack
+      lane.heldBack = []
+      for (const message of held) this.#take(index, message)
     }
-    for (const { name, lost } of statuses) {
-      const known = this.#lost.get(name)
-      if (lost === undefined || (known?.from === lost.from && known.to === lost.to)) continue
-      this.#lost.set(name, lost)
-      this.#markMissing(lost.from, lost.to)
-    }
+    this.#tellLanes()
   }
 
   /** Where every partition stands, for the checkpoint. */
   positions(): PartitionToSave[] {
-    return this.source
-      .partitions()
-      .slice(0, this.#known.length)
-      .map(({ name, position }, index) => ({ index, name, position }))
+    return this.#statuses.map(({ name, position }, index) => ({ index, name, position }))
+  }
+
+  /** The checkpoint with these positions is durable. */
+  checkpointed(positions: ReadonlyMap<string, PartitionPosition>): void {
+    for (const { link } of this.#lanes) link.send({ kind: 'checkpointed', positions })
   }
 
   positionsByName(): ReadonlyMap<string, PartitionPosition> {
     return new Map(this.positions().map(({ name, position }) => [name, position]))
   }
 
-  /** Partitions far ahead in event time wait for the others. */
-  #align(partitions: number): void {
-    const { tracker, plan } = this.lane
-    const { maxDrift } = plan.watermark
-    if (!Number.isFinite(maxDrift) || !Number.isFinite(tracker.combined)) return
-    for (let partition = 0; partition < partitions; partition++) {
-      const ahead = tracker.watermarkOf(partition) - tracker.combined
-      this.source.hold(partition, ahead > maxDrift)
+  async stop(): Promise<void> {
+    await Promise.all(this.#lanes.map(({ link }) => link.stop()))
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#lanes.map(({ link }) => link.close()))
+  }
+
+  #receive(lane: number, message: FromLane): void {
+    try {
+      if (message.kind === 'counted') this.#counted(lane, message)
+      else if (message.kind === 'failed') this.failure ??= asWardenError(message.error)
+      this.#setup.receive(lane, message)
+    } catch (error) {
+      this.failure ??= asWardenError(error)
     }
+    this.onChange()
+  }
+
+  #counted(index: number, message: Counted): void {
+    const lane = this.#lanes[index]
+    if (lane === undefined) return
+    lane.link.send({ kind: 'taken' })
+    // What comes behind a lane's cut belongs to the next checkpoint.
+    if (this.#isCutting && lane.hasAnswered) {
+      lane.heldBack.push(message)
+      return
+    }
+    this.#take(index, message)
+    this.#tellLanes()
+  }
+
+  #take(index: number, { handOver, report, barrier, ended }: Counted): void {
+    const lane = this.#lanes[index]
+    if (lane === undefined) return
+    this.#report(index, lane, report, epochMs(handOver.now))
+    this.windows.receive(index, handOver)
+    if (ended) this.windows.endLane(index)
+    this.ended = this.windows.hasEnded
+    if (barrier === undefined) return
+    this.windows.addBlobs(index, barrier)
+    lane.hasAnswered = true
+  }
+
+  #report(index: number, lane: LaneState, report: InputReport, now: EpochMs): void {
+    lane.report = report
+    lane.times = {
+      busy: lane.times.busy + report.times.busy,
+      idle: lane.times.idle + report.times.idle,
+      backPressured: lane.times.backPressured + report.times.backPressured,
+    }
+    this.totals.records += report.records
+    this.recent.add(report.records, report.deadRecords)
+    for (const { reason, key, json } of report.dead) {
+      this.totals.dead[reason] = (this.totals.dead[reason] ?? 0) + 1
+      this.#parts.deadLetters.append({ key, json })
+    }
+    for (const [own, status] of report.partitions.entries()) {
+      const known = lane.partitions[own]
+      if (known === undefined) {
+        this.#register(index, status, now)
+        this.#markUnread(status.name, status.readFrom)
+      } else this.#statuses[known] = status
+      this.#noticeLoss(status)
+    }
+  }
+
+  #register(lane: number, status: PartitionStatus, now: EpochMs): void {
+    const index = this.#statuses.length
+    this.#statuses.push(status)
+    this.#lanes[lane]?.partitions.push(index)
+    this.windows.addPartition(lane, index, now)
+  }
+
+  #noticeLoss({ name, lost }: PartitionStatus): void {
+    const known = this.#lost.get(name)
+    if (lost === undefined || (known?.from === lost.from && known.to === lost.to)) return
+    this.#lost.set(name, lost)
+    this.#markMissing(lost.from, lost.to)
+  }
+
+  /** What lay in a partition before it was read is missing. */
+  #markUnread(name: string, readFrom: EpochMs): void {
+    if (this.#parts.restored?.positions.has(name)) return
+    this.#markMissing(Number.NEGATIVE_INFINITY, readFrom)
   }
 
   #markMissing(from: number, to: number): void {
     if (to === Number.NEGATIVE_INFINITY) return
-    for (const metric of this.lane.metrics) metric.operator.markMissing(from, to)
+    for (const metric of this.windows.metrics) metric.operator.markMissing(from, to)
   }
 
   /** A metric that joins later has not seen the windows that had begun. */
   #markNewMetrics(): void {
-    if (this.#restored === undefined || this.#restored.positions.size === 0) return
+    const { restored, newMetrics } = this.#parts
+    if (restored === undefined || restored.positions.size === 0) return
+    const { tracker, plan, metrics } = this.windows
     let newest = Number.NEGATIVE_INFINITY
-    for (const index of this.source.partitions().keys()) {
-      newest = Math.max(newest, this.lane.tracker.watermarkOf(index))
+    for (const index of this.#statuses.keys()) {
+      newest = Math.max(newest, tracker.watermarkOf(index))
     }
     if (!Number.isFinite(newest)) return
-    const newestEvent = newest + this.lane.plan.watermark.outOfOrderness + 1
-    for (const metric of this.lane.metrics) {
-      if (!this.#newMetrics.has(metric.plan.name)) continue
+    const newestEvent = newest + plan.watermark.outOfOrderness + 1
+    for (const metric of metrics) {
+      if (!newMetrics.has(metric.plan.name)) continue
       metric.operator.markMissing(Number.NEGATIVE_INFINITY, newestEvent + 1)
     }
   }
 
-  #setAside(partition: string): void {
-    for (const reject of this.#batch.rejects) {
-      const source = this.source.name
-      this.totals.dead[reject.reason] = (this.totals.dead[reject.reason] ?? 0) + 1
-      const { reason, detail, metric, offset, recordTimestamp } = reject
-      const json = JSON.stringify({
-        reason,
-        detail,
-        metric,
-        source,
-        partition,
-        offset,
-        recordTimestamp,
-        ...readableBytes(reject.bytes),
-      })
-      this.#deadLetters.append({ key: `${source}/${partition}/${offset}`, json })
+  #startLanes(): void {
+    const { restored, windows } = this.#parts
+    const goneThrough = windows.metrics.map(({ operator }) => operator.lifetime.goneThrough)
+    const starts = this.#lanes.map(({ partitions }, lane) => ({
+      view: windows.viewFor(lane, []),
+      watermarks: partitions.flatMap((index, own) => {
+        const name = this.#statuses[index]?.name ?? ''
+        const watermark = restored?.watermarkOf(name)
+        return watermark === undefined ? [] : [[own, watermark] as const]
+      }),
+      goneThrough,
+    }))
+    for (const [lane, start] of starts.entries()) {
+      this.#lanes[lane]?.link.send({ kind: 'start', start })
     }
   }
-}
 
-/** `value` where the bytes are text, else `base64`. */
-function readableBytes(bytes: Uint8Array): { value: string } | { base64: string } {
-  try {
-    return { value: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) }
-  } catch {
-    return { base64: Buffer.from(bytes).toString('base64') }
+  /** News for lanes: what the others' partitions say, what is gone, and series that others met. */
+  #tellLanes(): void {
+    const { windows } = this.#parts
+    const fresh: View['series'] = windows.freshSeries.map((series) => series.splice(0))
+    const isAlone = this.#lanes.length === 1
+    const hasFresh = !isAlone && fresh.some((series) => series.length > 0)
+    for (const [index, lane] of this.#lanes.entries()) {
+      const view = windows.viewFor(index, isAlone ? [] : fresh)
+      const { minimum, maximum, active } = view.others
+      const text = isAlone
+        ? `${view.gone}`
+        : `${view.combined} ${minimum} ${maximum} ${active} ${view.gone}`
+      if (text === lane.told && !hasFresh) continue
+      lane.told = text
+      lane.link.send({ kind: 'view', view })
+    }
+  }
+
+  /** Partitions far ahead in event time wait for the others. */
+  #align(): void {
+    const { tracker, plan } = this.windows
+    const { maxDrift } = plan.watermark
+    if (!Number.isFinite(maxDrift) || !Number.isFinite(tracker.combined)) return
+    for (const { link, partitions } of this.#lanes) {
+      for (const [own, index] of partitions.entries()) {
+        const ahead = tracker.watermarkOf(index) - tracker.combined
+        link.send({ kind: 'hold', partition: own, held: ahead > maxDrift })
+      }
+    }
   }
 }

@@ -24,6 +24,9 @@ export class PipelineMetrics {
   readonly #fallbacks: Counter
   readonly #panes: Counter
   readonly #blockedSeconds: Counter
+  readonly #laneBusy: Counter
+  readonly #laneIdle: Counter
+  readonly #laneBackPressured: Counter
   readonly #watermarkLag: Gauge
   readonly #eventTimeLag: Gauge
   readonly #emitLag: Gauge
@@ -67,6 +70,22 @@ export class PipelineMetrics {
     this.#blockedSeconds = counter(
       'warden_backpressure_seconds_total',
       'Time in which nothing was read because a buffer was full',
+    )
+    const lane = ['source', 'lane']
+    this.#laneBusy = counter(
+      'warden_lane_busy_seconds_total',
+      'Time in which a lane read, decoded, counted',
+      lane,
+    )
+    this.#laneIdle = counter(
+      'warden_lane_idle_seconds_total',
+      'Time in which a lane had nothing to do',
+      lane,
+    )
+    this.#laneBackPressured = counter(
+      'warden_lane_back_pressured_seconds_total',
+      'Time in which a lane waited for a sink, a side output, another lane or the main thread',
+      lane,
     )
     this.#watermarkLag = gauge(
       'warden_watermark_lag_seconds',
@@ -123,35 +142,41 @@ export class PipelineMetrics {
   }
 
   #updateInput(input: PipelineInput, now: EpochMs): void {
-    const source = input.source.name
-    const { lane, totals } = input
+    const source = input.name
+    const { windows, totals, reports } = input
     this.#raise(this.#records, totals.records, { source })
     for (const [reason, count] of Object.entries(totals.dead)) {
       this.#raise(this.#dead, count, { source, reason })
     }
-    this.#raise(this.#fallbacks, input.decoder.stats.fallbacks, { source })
-    const { combined } = lane.tracker
+    const fallbacks = reports.reduce((sum, report) => sum + report.fallbacks, 0)
+    this.#raise(this.#fallbacks, fallbacks, { source })
+    const { combined } = windows.tracker
     if (Number.isFinite(combined)) this.#eventTimeLag.set((now - combined) / 1000, { source })
-    input.source.partitions().forEach(({ name, lag, trouble }, index) => {
+    input.partitions().forEach(({ name, lag, trouble }, index) => {
       const labels = { source, partition: name }
-      const watermark = lane.tracker.watermarkOf(index)
+      const watermark = windows.tracker.watermarkOf(index)
       if (Number.isFinite(watermark)) this.#watermarkLag.set((now - watermark) / 1000, labels)
       // No figure is better than a stale one.
       if (lag === undefined) this.#recordLag.remove(labels)
       else this.#recordLag.set(lag, labels)
       this.#troubled.set(trouble === undefined ? 0 : 1, labels)
     })
-    for (const { plan, totals: metric, operator, tables, dictionary } of lane.metrics) {
+    windows.metrics.forEach(({ plan, totals: metric, operator, dictionary }, index) => {
       const labels = { metric: plan.name }
       this.#raise(this.#rows, metric.rows, labels)
       this.#raise(this.#dedupHits, metric.duplicates, labels)
       this.#raise(this.#late, metric.late, labels)
       this.#raise(this.#partial, operator.partialWindows, labels)
-      let keys = 0
-      for (const table of tables.values()) keys += table.size
+      const keys = reports.reduce((sum, report) => sum + (report.keys[index] ?? 0), 0)
       this.#keys.set(keys, labels)
       this.#series.set(dictionary.size, labels)
-    }
+    })
+    input.takeLaneTimes().forEach(({ busy, idle, backPressured }, lane) => {
+      const labels = { source, lane: String(lane) }
+      this.#laneBusy.add(busy / 1000, labels)
+      this.#laneIdle.add(idle / 1000, labels)
+      this.#laneBackPressured.add(backPressured / 1000, labels)
+    })
   }
 
   /** Brings a counter up to a total; a total that fell back to its checkpoint adds nothing until it has caught up. */

@@ -1,12 +1,16 @@
 import { WardenError } from '../core/errors.ts'
+import type { JobEvidence, SinkEvidence, WindowClosing } from '../core/evidence.ts'
 import type { Pane } from '../core/pane.ts'
 import type { StateOperation, StateStore } from '../core/state-store.ts'
 import type { Clock, Telemetry } from '../core/telemetry.ts'
 import type { EpochMs } from '../core/time.ts'
 import type { SideOutput } from '../ingest/side-output.ts'
+import { Wakeup } from '../ingest/wakeup.ts'
 import { type PointOptions, pointsOf } from '../sink/data-point.ts'
 import type { Outbox } from '../sink/outbox.ts'
+import type { CheckpointCompanion } from './checkpoint-companion.ts'
 import type { CheckpointContent, Checkpointer } from './checkpointer.ts'
+import { jobEvidence } from './job-evidence.ts'
 import { lateRecord } from './late-record.ts'
 import type { PipelineInput } from './pipeline-input.ts'
 import type { PipelineMetrics } from './pipeline-metrics.ts'
@@ -36,35 +40,47 @@ export interface PipelineParts {
   readonly telemetry: Telemetry
   /** Lives as long as the process: a pipeline that is built anew goes on with the same counters. */
   readonly metrics: PipelineMetrics
-  /** Lets waiting I/O run; resolves soon. */
-  readonly yieldToIo: () => Promise<void>
+  /** Decide on the panes of a checkpoint, and write what they decided along with them. */
+  readonly companions: readonly CheckpointCompanion[]
+  /** What is known of the sinks now. */
+  readonly sinks: () => readonly SinkEvidence[]
   /** Called with the panes of a checkpoint once it is durable. */
   readonly onPanes: (panes: readonly Pane[]) => void
 }
 
-/** Reason of an abort that only ends a wait; one object, as a new DOMException each time costs a stack trace. */
-const waited = new Error('waited')
-
 /** Keys of the marks of the side outputs in the state. */
 export const sideOutputKeys = { dead: 'side/dead', late: 'side/late' } as const
 
+/** A checkpoint on its way from the decision to take it to the cut of the last lane. */
+interface Cut {
+  readonly begunAt: EpochMs
+}
+
 /**
- * Sources to outbox: counts batches, keeps time, takes checkpoints. Everything a checkpoint holds is collected at one
- * instant between two batches; nothing is published before it is durable.
+ * Sources to outbox: puts together what lanes counted, keeps time, takes checkpoints. For a checkpoint every lane is cut; when
+ * the last one has answered everything is collected at one instant, and nothing is published before it is durable.
  */
 export class Pipeline {
   readonly #parts: PipelineParts
   readonly #clock: Clock
   readonly #metrics: PipelineMetrics
+  readonly #wakeup = new Wakeup()
   #opened = false
   #tickedAt: EpochMs | undefined
   #lateSince: EpochMs | undefined
   #blockedSince: EpochMs | undefined
+  #cuts = 0
+  #cut: Cut | undefined
+  /** The cut is the lanes' last: `checkpoint` collects it. */
+  #isLast = false
+  /** What broke in the middle of a lane's message. */
+  #failure: unknown
 
   constructor(parts: PipelineParts) {
     this.#parts = parts
     this.#clock = parts.telemetry.clock
     this.#metrics = parts.metrics
+    for (const input of parts.inputs) input.onChange = () => this.#changed(input)
   }
 
   /** The sources have said where they stand. */
@@ -74,30 +90,37 @@ export class Pipeline {
 
   /**
    * Runs until every source has ended (`ended`) or `stop` is aborted (`stopped`); both leave a final checkpoint.
-   * @throws WardenError from a source, the decoder, or when too many checkpoints failed; nothing is committed then
+   * @throws WardenError from a lane, or when too many checkpoints failed; nothing is committed then
    */
   async run(stop: AbortSignal): Promise<'ended' | 'stopped'> {
-    const { inputs, checkpointer } = this.#parts
-    this.#opened = await this.#open(stop)
-    if (!this.#opened) return 'stopped'
-    for (;;) {
-      const now = this.#clock.now()
-      checkpointer.check()
-      const worked = !this.#isBlocked(now) && this.#step(now)
-      if (this.#isTickDue(now, worked)) this.#tick(now)
-      if (this.#isCheckpointDue(now)) checkpointer.start((number) => this.#collect(number))
-      if (stop.aborted || inputs.every((input) => input.ended)) break
-      if (worked) await this.#parts.yieldToIo()
-      else await this.#wait(stop)
+    const wake = () => this.#wakeup.notify()
+    stop.addEventListener('abort', wake, { once: true })
+    try {
+      this.#opened = await this.#open(stop)
+      if (!this.#opened) return 'stopped'
+      await this.#runOpened(stop)
+      return stop.aborted ? 'stopped' : 'ended'
+    } finally {
+      stop.removeEventListener('abort', wake)
+      await Promise.all(this.#parts.inputs.map((input) => input.stop()))
     }
-    await this.checkpoint()
-    return stop.aborted ? 'stopped' : 'ended'
   }
 
-  /** A source that has ended is never waited for: it would say at once that there is something, again and again. */
-  #isTickDue(now: EpochMs, worked: boolean): boolean {
-    if (this.#tickedAt === undefined || now - this.#tickedAt >= tickMs) return true
-    return !worked && this.#parts.inputs.some((input) => !input.ended && input.source.ended())
+  async #runOpened(stop: AbortSignal): Promise<void> {
+    const { inputs } = this.#parts
+    while (!stop.aborted && !inputs.every((input) => input.ended)) {
+      this.#check()
+      const now = this.#clock.now()
+      this.#pauseWhereFull(now)
+      if (this.#tickedAt === undefined || now - this.#tickedAt >= tickMs) this.#tick(now)
+      if (this.#isCheckpointDue(now)) this.#cutLanes(false)
+      await this.#wait()
+    }
+    // The lanes' last cut: after it nothing is read.
+    while (this.#cut !== undefined) await this.#waitForLanes()
+    this.#cutLanes(true)
+    while (this.#cut !== undefined) await this.#waitForLanes()
+    await this.checkpoint()
   }
 
   /** Opens every source; false when told to stop before that was done: then there is nothing to commit. */
@@ -113,31 +136,44 @@ export class Pipeline {
     return Promise.race([opened.then(() => true), stopped])
   }
 
-  /** Takes at most one batch of every source. */
-  #step(now: EpochMs): boolean {
-    let worked = false
-    for (const input of this.#parts.inputs) {
-      if (!input.ended && input.step(now)) worked = true
-      if (input.lane.panes.length > 0) this.#parts.checkpointer.request()
+  /** @throws WardenError what broke */
+  #check(): void {
+    this.#parts.checkpointer.check()
+    for (const { failure } of this.#parts.inputs) if (failure !== undefined) throw failure
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /** A lane said something, and its rows are counted. */
+  #changed(input: PipelineInput): void {
+    try {
+      if (input.windows.panes.length > 0) this.#parts.checkpointer.request()
       this.#setAsideLate(input)
+      this.#judgeDeadLetters()
+      this.#collectIfCut()
+    } catch (error) {
+      this.#failure ??= error
     }
-    if (worked) this.#judgeDeadLetters()
-    return worked
+    this.#wakeup.notify()
   }
 
   #tick(now: EpochMs): void {
     this.#tickedAt = now
-    for (const input of this.#parts.inputs) {
+    const { inputs, companions, checkpointer } = this.#parts
+    for (const input of inputs) {
       input.tick(now)
-      if (input.lane.panes.length > 0) this.#parts.checkpointer.request()
+      if (input.windows.panes.length > 0) checkpointer.request()
     }
     this.#noteLate(now)
+    if (companions.length > 0) {
+      const evidence = this.#evidence(now)
+      for (const one of companions) if (one.isDue(evidence)) checkpointer.request()
+    }
     this.#metrics.update(this.#parts, now)
   }
 
   #noteLate(now: EpochMs): void {
-    const late = this.#parts.inputs.some(({ lane }) =>
-      lane.metrics.some((metric) => metric.operator.hasLate()),
+    const late = this.#parts.inputs.some(({ windows }) =>
+      windows.metrics.some((metric) => metric.operator.hasLate()),
     )
     if (!late) this.#lateSince = undefined
     else if (this.#lateSince === undefined) this.#lateSince = now
@@ -147,83 +183,113 @@ export class Pipeline {
   #isCheckpointDue(now: EpochMs): boolean {
     const { checkpointer, inputs } = this.#parts
     if (checkpointer.running) return false
-    let changed = 0
-    for (const { lane } of inputs) for (const metric of lane.metrics) changed += metric.changedKeys
+    if (this.#cut !== undefined) {
+      this.#judgeCut(this.#cut, now)
+      return false
+    }
+    const changed = inputs.reduce((keys, input) => keys + input.changedKeys, 0)
     if (changed >= maxChangedKeys) checkpointer.request()
     return checkpointer.isDue(now)
   }
 
+  /** Begins a checkpoint. */
+  #cutLanes(last: boolean): void {
+    const number = ++this.#cuts
+    this.#cut = { begunAt: this.#clock.now() }
+    this.#isLast = last
+    for (const input of this.#parts.inputs) input.cut(number, last)
+    this.#collectIfCut()
+  }
+
+  /** When the last lane was cut, everything is of one instant. */
+  #collectIfCut(): void {
+    const { inputs, checkpointer } = this.#parts
+    if (this.#cut === undefined || !inputs.every((input) => input.isCut)) return
+    this.#cut = undefined
+    if (!this.#isLast) checkpointer.start((number) => this.#collect(number))
+    for (const input of inputs) input.release()
+  }
+
+  #judgeCut({ begunAt }: Cut, now: EpochMs): void {
+    const waitedMs = now - begunAt
+    if (waitedMs <= this.#parts.checkpointer.timeoutMs) return
+    throw new WardenError(
+      'checkpoint_timeout',
+      `a lane did not answer to a checkpoint within ${waitedMs / 1000} s`,
+    )
+  }
+
+  async #waitForLanes(): Promise<void> {
+    this.#check()
+    if (this.#cut !== undefined) this.#judgeCut(this.#cut, this.#clock.now())
+    await this.#wait()
+  }
+
   /** A bounded buffer is full: nothing more is taken until it has drained. */
-  #isBlocked(now: EpochMs): boolean {
-    const { outbox, deadLetters, lateEvents, checkpointer } = this.#parts
+  #pauseWhereFull(now: EpochMs): void {
+    const { outbox, deadLetters, lateEvents, checkpointer, inputs } = this.#parts
     const side = deadLetters.pendingBytes() + lateEvents.pendingBytes()
     const blocked = outbox.full() || side >= maxPendingSideBytes
     if (side >= maxPendingSideBytes) checkpointer.request()
     this.#blockedSince = this.#metrics.blocked(blocked, this.#blockedSince, now)
-    return blocked
+    for (const input of inputs) input.pause(blocked)
   }
 
-  /** Until a source has something, or the next tick. */
-  async #wait(stop: AbortSignal): Promise<void> {
-    const over = new AbortController()
-    const end = () => over.abort(waited)
-    stop.addEventListener('abort', end, { once: true })
-    const cancel = this.#clock.after(tickMs, end)
-    const blocked = this.#blockedSince !== undefined
-    const waiting = blocked
-      ? []
-      : this.#parts.inputs
-          .filter((input) => !input.ended)
-          .map(({ source }) => source.ready(over.signal))
-    const timeout = new Promise<void>((resolve) => {
-      over.signal.addEventListener('abort', () => resolve(), { once: true })
-    })
+  /** Until a lane said something, it is to stop, or the next tick. */
+  async #wait(): Promise<void> {
+    const cancel = this.#clock.after(tickMs, () => this.#wakeup.notify())
     try {
-      await Promise.race([...waiting, timeout])
-    } catch (error) {
-      if (!over.signal.aborted) throw error
+      await this.#wakeup.wait()
     } finally {
       cancel()
-      over.abort(waited)
-      stop.removeEventListener('abort', end)
-      await Promise.allSettled(waiting)
     }
   }
 
   /** At once, so that they count against the bound of what waits for its file. */
-  #setAsideLate({ lane, source }: PipelineInput): void {
-    if (lane.late.length === 0) return
-    for (const event of lane.takeLate()) {
-      this.#parts.lateEvents.append(lateRecord(source.name, event))
+  #setAsideLate({ windows, name }: PipelineInput): void {
+    if (windows.late.length === 0) return
+    for (const event of windows.takeLate()) {
+      this.#parts.lateEvents.append(lateRecord(name, event))
     }
   }
 
   #judgeDeadLetters(): void {
     const { maxDeadLetterRate } = this.#parts
     if (maxDeadLetterRate === undefined) return
-    for (const { source, recent } of this.#parts.inputs) {
+    for (const { name, recent } of this.#parts.inputs) {
       const { records, dead } = recent
       if (records < minJudgedRecords || dead <= records * maxDeadLetterRate) continue
       throw new WardenError(
         'too_many_dead_letters',
-        `${Math.round(dead)} of the last ${Math.round(records)} records of ${source.name} are dead letters, more than deadLetters.maxRate allows; see their reasons in the dead-letter output`,
+        `${Math.round(dead)} of the last ${Math.round(records)} records of ${name} are dead letters, more than deadLetters.maxRate allows; see their reasons in the dead-letter output`,
       )
     }
   }
 
+  #evidence(now: EpochMs): JobEvidence {
+    const { inputs, sinks, checkpointer } = this.#parts
+    return jobEvidence(inputs, sinks(), checkpointer.succeededAt, now)
+  }
+
   /** Everything at this instant, for one checkpoint. */
   #collect(number: number): CheckpointContent {
-    const { inputs, outbox, points } = this.#parts
+    const { inputs, outbox, points, companions } = this.#parts
     const now = this.#clock.now()
     const operations: StateOperation[][] = []
     let panes: readonly Pane[] = []
+    let closings: readonly WindowClosing[] = []
     for (const input of inputs) {
-      const { lane, states, totals } = input
-      lane.flushLate()
-      panes = panes.concat(lane.takePanes())
+      const { windows, states, totals, layout, mixedUntil } = input
+      windows.flushLate()
+      panes = panes.concat(windows.takePanes())
+      closings = closings.concat(windows.takeClosings())
       this.#setAsideLate(input)
-      for (const state of states) operations.push(state.takeChanges(number))
-      operations.push([saveSource(lane, input.positions(), totals)])
+      for (const state of states) operations.push(state.takeChanges(number, layout))
+      operations.push([saveSource(windows, input.positions(), totals, mixedUntil)])
+    }
+    if (companions.length > 0) {
+      const evidence = this.#evidence(now)
+      for (const one of companions) operations.push([...one.collect(panes, closings, evidence)])
     }
     this.#lateSince = undefined
     operations.push(
@@ -246,11 +312,9 @@ export class Pipeline {
         this.#metrics.emitted(panes, now)
         this.#parts.onPanes(panes)
         inputs.forEach((input, index) => {
-          void input.source.checkpointed(positions[index] ?? new Map()).catch((error: unknown) => {
-            const fields = { err: error, source: input.source.name }
-            this.#parts.telemetry.logger.warn(fields, 'telling the source of a checkpoint failed')
-          })
+          input.checkpointed(positions[index] ?? new Map())
         })
+        for (const one of companions) one.committed()
       },
     }
   }

@@ -1,5 +1,3 @@
-import type { DecodedBatch } from '../core/rows.ts'
-
 /** Records after which the older half begins to be forgotten. */
 const memory = 100_000
 
@@ -17,13 +15,10 @@ export class RecentRecords {
     return this.#dead
   }
 
-  add(batch: DecodedBatch): void {
-    this.#records += batch.records
-    let last = -1
-    for (const { offset } of batch.rejects) {
-      if (offset !== last) this.#dead++
-      last = offset
-    }
+  /** @param dead of `records` */
+  add(records: number, dead: number): void {
+    this.#records += records
+    this.#dead += dead
     while (this.#records > memory) {
       this.#records /= 2
       this.#dead /= 2

@@ -1,8 +1,9 @@
 import type { StateOperation, StateStore } from '../core/state-store.ts'
 import type { EpochMs } from '../core/time.ts'
 import type { PartitionPosition } from '../ingest/source.ts'
+import type { PartitionWatermark } from '../ingest/watermark.ts'
 import { restoreTime, type SavedTime, saveTime } from './saved-time.ts'
-import type { SourceLane } from './source-lane.ts'
+import type { SourceWindows } from './source-windows.ts'
 
 /** Totals of a source since the job began; part of the checkpoint. */
 export interface SourceTotals {
@@ -21,6 +22,8 @@ interface SavedSource {
   readonly combined: SavedTime
   readonly partitions: Readonly<Record<string, SavedPartition>>
   readonly totals: SourceTotals
+  /** See `RestoredSource.mixedUntil`. */
+  readonly mixedUntil?: number
 }
 
 /** A partition as the checkpoint sees it. */
@@ -34,9 +37,17 @@ export interface PartitionToSave {
 export interface RestoredSource {
   readonly positions: ReadonlyMap<string, PartitionPosition>
   readonly totals: SourceTotals
+  /** Combined watermark. */
+  readonly combined: number
+  /** Largest watermark of a partition. */
+  readonly newest: number
+  /** Users of events up to this time may be in other partitions than those of later ones; undefined: they are not. */
+  readonly mixedUntil: number | undefined
+  /** What a partition of that name had come to. */
+  watermarkOf(name: string): PartitionWatermark | undefined
   /** Puts the watermarks back, once the source has said which index each partition has. */
   restoreWatermarks(
-    lane: SourceLane,
+    windows: SourceWindows,
     indexOf: (name: string) => number | undefined,
     now: EpochMs,
   ): void
@@ -46,22 +57,24 @@ const keyOf = (source: string): string => `source/${source}`
 
 /** Key `source/<name>`: positions, watermarks and totals of a source, JSON. */
 export function saveSource(
-  lane: SourceLane,
+  windows: SourceWindows,
   partitions: readonly PartitionToSave[],
   totals: SourceTotals,
+  mixedUntil?: number,
 ): StateOperation {
   const saved: SavedSource = {
-    combined: saveTime(lane.tracker.combined),
+    combined: saveTime(windows.tracker.combined),
     partitions: Object.fromEntries(
       partitions.map(({ index, name, position }) => {
-        const { watermark, idle } = lane.tracker.snapshot(index)
+        const { watermark, idle } = windows.tracker.snapshot(index)
         return [name, { ...position, watermark: saveTime(watermark), idle }]
       }),
     ),
     totals,
+    ...(mixedUntil === undefined ? {} : { mixedUntil }),
   }
   const value = Buffer.from(JSON.stringify(saved))
-  return { kind: 'put', key: keyOf(lane.plan.source), value }
+  return { kind: 'put', key: keyOf(windows.plan.source), value }
 }
 
 /** undefined when the state knows nothing of the source. */
@@ -75,14 +88,24 @@ export function restoreSource(store: StateStore, source: string): RestoredSource
       partitions.map(([name, { offset, identity }]) => [name, { offset, identity }]),
     ),
     totals: saved.totals,
-    restoreWatermarks(lane, indexOf, now) {
+    combined: restoreTime(saved.combined),
+    newest: Math.max(
+      Number.NEGATIVE_INFINITY,
+      ...partitions.map(([, { watermark }]) => restoreTime(watermark)),
+    ),
+    mixedUntil: saved.mixedUntil,
+    watermarkOf(name) {
+      const partition = saved.partitions[name]
+      return partition && { watermark: restoreTime(partition.watermark), idle: partition.idle }
+    },
+    restoreWatermarks(windows, indexOf, now) {
       const known = partitions.flatMap(([name, partition]) => {
         const index = indexOf(name)
         const watermark = restoreTime(partition.watermark)
         return index === undefined ? [] : [[index, { watermark, idle: partition.idle }] as const]
       })
-      lane.tracker.restore(restoreTime(saved.combined), known, now)
-      lane.resume()
+      windows.tracker.restore(restoreTime(saved.combined), known, now)
+      windows.resume()
     },
   }
 }

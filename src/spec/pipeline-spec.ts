@@ -2,15 +2,12 @@ import { WardenError } from '../core/errors.ts'
 import type { Pane } from '../core/pane.ts'
 import type { EventPlan, JobPlan, MetricPlan } from '../core/plan.ts'
 import { createDecodedBatch, type DecodedBatch, type Reject } from '../core/rows.ts'
-import { SeriesDictionary } from '../core/series.ts'
 import { type EpochMs, epochMs } from '../core/time.ts'
 import { createDecoder } from '../ingest/create-decoder.ts'
 import type { Decoder } from '../ingest/decoder.ts'
 import { isoTime } from '../ingest/event-time.ts'
-import { MetricLane } from '../pipeline/metric-lane.ts'
-import { MetricState } from '../pipeline/metric-state.ts'
-import { SourceLane } from '../pipeline/source-lane.ts'
-import { restoreSource, saveSource } from '../pipeline/source-state.ts'
+import { InlineSource } from '../pipeline/lanes/inline-source.ts'
+import { type LaneLayout, oneLane } from '../pipeline/lanes/lane-layout.ts'
 import { MemoryStateStore } from '../state/memory-state-store.ts'
 import { compareInOrder, compareUnordered, type Difference } from './comparison.ts'
 import type { PipelineCase } from './pipeline-case.ts'
@@ -23,8 +20,9 @@ const hashKey = new Uint8Array(16).fill(7)
 export async function runPipelineCase(
   one: PipelineCase,
   plan: JobPlan,
+  layout: LaneLayout = oneLane,
 ): Promise<Difference | undefined> {
-  const run = new PipelineRun(plan)
+  const run = new PipelineRun(plan, layout)
   for (const row of one.input) await run.step(row)
   const expected = one.expect?.map((pane) => ({
     ...pane,
@@ -51,13 +49,13 @@ class PipelineRun {
   #now: EpochMs = epochMs(0)
   /** Wall clock for the guard against times in the future: none until a row says one. */
   #wallClock = Number.POSITIVE_INFINITY
-  #lane: SourceLane
-  #decoder: Decoder
-  #states: MetricState[] = []
-  #batch: DecodedBatch
-  #checkpoints = 0
+  readonly #layout: LaneLayout
+  readonly #batch: DecodedBatch
+  #source: InlineSource
+  /** One per lane. */
+  #decoders: readonly Decoder[] = []
 
-  constructor(plan: JobPlan) {
+  constructor(plan: JobPlan, layout: LaneLayout) {
     const [events, ...others] = plan.sources
     if (events === undefined || others.length > 0) {
       throw new WardenError('config_invalid', 'the pipeline of a spec has exactly one source')
@@ -65,18 +63,22 @@ class PipelineRun {
     this.#plan = plan
     this.#events = events
     this.#metrics = plan.metrics.filter((metric) => metric.source === events.source)
-    ;[this.#lane, this.#decoder, this.#batch] = this.#build()
+    this.#layout = layout
+    const columns = this.#metrics.map((metric) => metric.values.length)
+    this.#batch = createDecodedBatch(16, columns)
+    this.#source = this.#build()
   }
 
   async step(row: PipelineCase['input'][number]): Promise<void> {
     if ('event' in row || 'raw' in row) this.#event(row)
     else await this.#time(row as TimeRow)
-    this.#lane.flushLate()
-    for (const pane of this.#lane.takePanes()) {
+    const { windows } = this.#source
+    windows.flushLate()
+    for (const pane of windows.takePanes()) {
       const tags = Object.entries(pane.tags).sort(([a], [b]) => (a < b ? -1 : 1))
       this.panes.set(JSON.stringify([pane.metric, pane.windowStart, tags]), shown(pane))
     }
-    for (const event of this.#lane.takeLate()) this.late.push({ ...event, ts: event.time })
+    for (const event of windows.takeLate()) this.late.push({ ...event, ts: event.time })
   }
 
   #event(
@@ -92,11 +94,11 @@ class PipelineRun {
     }
     const offset = this.#offsets.get(partition) ?? 0
     this.#offsets.set(partition, offset + 1)
-    this.#lane.tracker.add(partition, this.#now)
+    this.#source.addPartition(partition, this.#now)
     const text = 'raw' in row ? row.raw : JSON.stringify(row.event)
     const bytes = Buffer.from(text.replaceAll(/\r?\n/g, ' '))
     const recordTimestamp = row.kafkaTimestamp === undefined ? 0 : timeOf(row.kafkaTimestamp)
-    this.#decoder.decode(
+    this.#decoders[partition % this.#decoders.length]?.decode(
       {
         partition,
         framing: 'lines',
@@ -110,25 +112,25 @@ class PipelineRun {
       this.#batch,
     )
     for (const reject of this.#batch.rejects) this.deadLetters.push(deadLetter(reject, partition))
-    this.#lane.apply(this.#batch, String(partition), this.#now)
+    this.#source.apply(this.#batch, String(partition), this.#now)
   }
 
   async #time(row: TimeRow): Promise<void> {
-    if ('watermark' in row) this.#lane.advancePartition(row.partition, row.watermark, this.#now)
-    else if ('idle' in row) this.#lane.setIdle(row.partition, row.idle, this.#now)
+    if ('watermark' in row) this.#source.advancePartition(row.partition, row.watermark, this.#now)
+    else if ('idle' in row) this.#source.setIdle(row.partition, row.idle, this.#now)
     else if ('removed' in row) {
       this.#offsets.delete(row.partition)
-      this.#lane.tracker.remove(row.partition)
+      this.#source.removePartition(row.partition, this.#now)
     } else if ('added' in row) {
       this.#offsets.set(row.partition, this.#offsets.get(row.partition) ?? 0)
-      this.#lane.tracker.add(row.partition, this.#now)
+      this.#source.addPartition(row.partition, this.#now)
     } else if ('advanceProcessingTime' in row) this.#moveTo(this.#now + row.advanceProcessingTime)
     else await this.#restore()
   }
 
   #moveTo(now: number): void {
     this.#now = epochMs(now)
-    this.#lane.tick(this.#now, () => this.#now)
+    this.#source.tick(this.#now)
   }
 
   async #restore(): Promise<void> {
@@ -137,33 +139,30 @@ class PipelineRun {
       name: String(index),
       position: { offset, identity: '' },
     }))
-    this.#checkpoints++
-    await this.#store.commit([
-      ...this.#states.flatMap((state) => state.takeChanges(this.#checkpoints)),
-      saveSource(this.#lane, positions, { records: 0, dead: {} }),
-    ])
-    ;[this.#lane, this.#decoder, this.#batch] = this.#build()
-    const restored = restoreSource(this.#store, this.#events.source)
-    restored?.restoreWatermarks(this.#lane, Number, this.#now)
+    await this.#store.commit(this.#source.checkpoint(positions, this.#now))
+    this.#source = this.#build()
+    this.#source.resume(Number, this.#now)
     // What was idle is so again by the first fetch; in a spec that is at once.
-    this.#lane.tick(this.#now, () => this.#now)
+    this.#source.tick(this.#now)
   }
 
-  #build(): [SourceLane, Decoder, DecodedBatch] {
-    const dictionaries = this.#metrics.map((plan) => new SeriesDictionary(plan.maxSeries))
-    const lanes = this.#metrics.map((plan, index) => {
-      const dictionary = dictionaries[index] ?? new SeriesDictionary(plan.maxSeries)
-      return new MetricLane(plan, dictionary, this.#plan.job)
+  #build(): InlineSource {
+    const source = new InlineSource({
+      job: this.#plan.job,
+      plan: this.#events,
+      metrics: this.#metrics,
+      layout: this.#layout,
+      store: this.#store,
     })
-    this.#states = lanes.map((lane) => new MetricState(lane))
-    for (const state of this.#states) state.restore(this.#store)
-    const options = { event: this.#events, metrics: this.#metrics, dictionaries, hashKey }
-    const columns = this.#metrics.map((metric) => metric.values.length)
-    return [
-      new SourceLane(this.#events, lanes),
-      createDecoder('json-walk', options),
-      createDecodedBatch(16, columns),
-    ]
+    this.#decoders = Array.from({ length: this.#layout.lanes }, (_, lane) =>
+      createDecoder('json-walk', {
+        event: this.#events,
+        metrics: this.#metrics,
+        dictionaries: source.dictionariesOf(lane),
+        hashKey,
+      }),
+    )
+    return source
   }
 }
 

@@ -2,6 +2,7 @@ import { Compile } from 'typebox/compile'
 import { parse } from 'yaml'
 import { type ParseOptions, parseInlineValue } from '../config/load.ts'
 import { WardenError } from '../core/errors.ts'
+import { type LaneLayout, oneLane } from '../pipeline/lanes/lane-layout.ts'
 import type { Difference } from './comparison.ts'
 import { PipelineCase } from './pipeline-case.ts'
 import { runPipelineCase } from './pipeline-spec.ts'
@@ -35,6 +36,7 @@ export async function runSpecFile(
   file: string,
   text: string,
   surroundings: Surroundings,
+  layout: LaneLayout = oneLane,
 ): Promise<CaseResult[]> {
   let cases: unknown
   try {
@@ -52,7 +54,7 @@ export async function runSpecFile(
     const name = nameOf(one) ?? `case ${index}`
     let reason: string | undefined
     try {
-      reason = await runCase(one, file, surroundings)
+      reason = await runCase(one, file, surroundings, layout)
     } catch (cause) {
       reason = reasonOf(cause)
     }
@@ -65,6 +67,7 @@ async function runCase(
   one: unknown,
   file: string,
   surroundings: Surroundings,
+  layout: LaneLayout,
 ): Promise<string | undefined> {
   if (one === null || typeof one !== 'object') return 'a case is an object'
   if ('config' in one) {
@@ -72,7 +75,7 @@ async function runCase(
     if (one.expect === undefined && one.late === undefined && one.expectWatermarks === undefined) {
       return 'nothing is expected: give expect, late or expectWatermarks'
     }
-    return describe(await runWindowCase(one))
+    return describe(await runWindowCase(one, layout))
   }
   if ('pipeline' in one) {
     if (!pipelineCase.Check(one)) return firstError(pipelineCase.Errors(one))
@@ -84,7 +87,7 @@ async function runCase(
       typeof one.pipeline === 'string'
         ? (parse(surroundings.readFile(surroundings.resolve(file, one.pipeline))) as unknown)
         : one.pipeline
-    return describe(await runPipelineCase(one, parseInlineValue(config, options)))
+    return describe(await runPipelineCase(one, parseInlineValue(config, options), layout))
   }
   if ('rules' in one) {
     if (!ruleCase.Check(one)) return firstError(ruleCase.Errors(one))

@@ -1,12 +1,9 @@
 import type { Pane } from '../core/pane.ts'
 import type { EventPlan, MetricPlan } from '../core/plan.ts'
 import { createDecodedBatch, type LateEvent, resetDecodedBatch } from '../core/rows.ts'
-import { SeriesDictionary } from '../core/series.ts'
 import { durationMs, type EpochMs, epochMs } from '../core/time.ts'
-import { MetricLane } from '../pipeline/metric-lane.ts'
-import { MetricState } from '../pipeline/metric-state.ts'
-import { SourceLane } from '../pipeline/source-lane.ts'
-import { restoreSource, saveSource } from '../pipeline/source-state.ts'
+import { InlineSource } from '../pipeline/lanes/inline-source.ts'
+import { type LaneLayout, oneLane } from '../pipeline/lanes/lane-layout.ts'
 import { MemoryStateStore } from '../state/memory-state-store.ts'
 import { compareGroups, compareInOrder, type Difference } from './comparison.ts'
 import type { TimeRow, WindowCase, WindowConfig } from './window-case.ts'
@@ -15,8 +12,11 @@ const source = 'spec'
 const never = durationMs(Number.POSITIVE_INFINITY)
 
 /** Runs one window case through the production lanes; undefined when it passes. */
-export async function runWindowCase(one: WindowCase): Promise<Difference | undefined> {
-  const run = new WindowRun(one.config)
+export async function runWindowCase(
+  one: WindowCase,
+  layout: LaneLayout = oneLane,
+): Promise<Difference | undefined> {
+  const run = new WindowRun(one.config, layout)
   for (const [index, row] of one.input.entries()) {
     const trouble = await run.step(row)
     if (trouble !== undefined) return { at: `input[${index}]`, ...trouble }
@@ -60,18 +60,18 @@ class WindowRun {
   readonly #store = new MemoryStateStore()
   readonly #partitions: Set<number>
   #now: EpochMs = epochMs(0)
-  #lane: SourceLane
-  #states: MetricState[] = []
+  readonly #layout: LaneLayout
+  #source: InlineSource
   #offset = 0
-  #checkpoints = 0
 
-  constructor(config: WindowConfig) {
+  constructor(config: WindowConfig, layout: LaneLayout) {
+    this.#layout = layout
     this.#config = config
     this.#metrics = metricPlans(config)
     this.#events = eventPlan(config)
     this.#partitions = new Set(config.partitions ?? [0])
-    this.#lane = this.#build()
-    for (const partition of this.#partitions) this.#lane.tracker.add(partition, this.#now)
+    this.#source = this.#build()
+    for (const partition of this.#partitions) this.#source.addPartition(partition, this.#now)
   }
 
   async step(
@@ -85,15 +85,16 @@ class WindowRun {
       if (row.procTime !== undefined && row.procTime > this.#now) this.#moveTo(row.procTime)
       this.#event(partition, row.ts, String(row.key), row.value ?? 1, row.procTime)
     } else await this.#time(row)
-    this.#lane.flushLate()
-    this.#collect(this.#lane.takePanes(), this.#lane.takeLate())
+    const { windows } = this.#source
+    windows.flushLate()
+    this.#collect(windows.takePanes(), windows.takeLate())
     return undefined
   }
 
   compareWatermarks(one: WindowCase, index: number): Difference | undefined {
     for (const wanted of one.expectWatermarks ?? []) {
       if (wanted.afterInput !== index) continue
-      const { combined, idle } = this.#lane.tracker
+      const { combined, idle } = this.#source.windows.tracker
       const actual = { watermark: Number.isFinite(combined) ? combined : null, idle }
       const at = `expectWatermarks after input[${index}]`
       if (wanted.watermark !== undefined && wanted.watermark !== actual.watermark) {
@@ -105,14 +106,14 @@ class WindowRun {
   }
 
   async #time(row: TimeRow): Promise<void> {
-    if ('watermark' in row) this.#lane.advancePartition(row.partition, row.watermark, this.#now)
-    else if ('idle' in row) this.#lane.setIdle(row.partition, row.idle, this.#now)
+    if ('watermark' in row) this.#source.advancePartition(row.partition, row.watermark, this.#now)
+    else if ('idle' in row) this.#source.setIdle(row.partition, row.idle, this.#now)
     else if ('removed' in row) {
       this.#partitions.delete(row.partition)
-      this.#lane.tracker.remove(row.partition)
+      this.#source.removePartition(row.partition, this.#now)
     } else if ('added' in row) {
       this.#partitions.add(row.partition)
-      this.#lane.tracker.add(row.partition, this.#now)
+      this.#source.addPartition(row.partition, this.#now)
     } else if ('advanceProcessingTime' in row) this.#moveTo(this.#now + row.advanceProcessingTime)
     else await this.#restore()
   }
@@ -120,7 +121,7 @@ class WindowRun {
   #moveTo(now: number): void {
     this.#now = epochMs(now)
     // A silent partition counts as proved to stand at its end.
-    this.#lane.tick(this.#now, () => this.#now)
+    this.#source.tick(this.#now)
   }
 
   #event(
@@ -141,12 +142,13 @@ class WindowRun {
     batch.time[0] = at
     batch.maxTime = at
     batch.offset[0] = this.#offset++
+    const dictionaries = this.#source.dictionariesOf(partition)
     for (const [index, rows] of batch.metrics.entries()) {
       rows.length = 1
-      rows.series[0] = this.#lane.metrics[index]?.dictionary.idOf([key]) ?? 0
+      rows.series[0] = dictionaries[index]?.idOf([key]) ?? 0
       for (const column of rows.values) column[0] = value
     }
-    this.#lane.apply(batch, String(partition), this.#now)
+    this.#source.apply(batch, String(partition), this.#now)
   }
 
   #collect(panes: readonly Pane[], late: readonly LateEvent[]): void {
@@ -174,30 +176,26 @@ class WindowRun {
 
   /** Stops, and goes on from the checkpoint. */
   async #restore(): Promise<void> {
-    this.#checkpoints++
     const positions = [...this.#partitions].map((index) => ({
       index,
       name: String(index),
       position: { offset: 0, identity: '' },
     }))
-    const totals = { records: 0, dead: {} }
-    await this.#store.commit([
-      ...this.#states.flatMap((state) => state.takeChanges(this.#checkpoints)),
-      saveSource(this.#lane, positions, totals),
-    ])
-    this.#lane = this.#build()
-    restoreSource(this.#store, source)?.restoreWatermarks(this.#lane, Number, this.#now)
+    await this.#store.commit(this.#source.checkpoint(positions, this.#now))
+    this.#source = this.#build()
+    this.#source.resume(Number, this.#now)
     // What was idle is so again by the first fetch; in a spec that is at once.
-    this.#lane.tick(this.#now, () => this.#now)
+    this.#source.tick(this.#now)
   }
 
-  #build(): SourceLane {
-    const lanes = this.#metrics.map(
-      (plan) => new MetricLane(plan, new SeriesDictionary(plan.maxSeries), source),
-    )
-    this.#states = lanes.map((lane) => new MetricState(lane))
-    for (const state of this.#states) state.restore(this.#store)
-    return new SourceLane(this.#events, lanes)
+  #build(): InlineSource {
+    return new InlineSource({
+      job: source,
+      plan: this.#events,
+      metrics: this.#metrics,
+      layout: this.#layout,
+      store: this.#store,
+    })
   }
 }
 

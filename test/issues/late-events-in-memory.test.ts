@@ -11,7 +11,7 @@ test('late events count against the bound of what waits for a file as soon as th
   log.send('orders-0', { t: 100_000, product: 'a', amount: 1 })
   log.send('orders-0', ...Array.from({ length: 50 }, () => ({ t: 1_000, product: 'a', amount: 1 })))
   await until('the late events are set aside', () => built.lateEvents.pendingBytes() > 50 * 100)
-  assert.deepEqual(built.input.lane.late, [])
+  assert.deepEqual(built.input.windows.late, [])
   built.stop()
   assert.equal(await built.finished(), 'stopped')
   assert.equal(rig.late.length, 50)

@@ -29,7 +29,7 @@ test('whenSilent: zero writes every window of a silence that was longer than the
       revision: 0,
     })),
   )
-  assert.equal(rig.lane.metrics[0]?.operator.windows.size, 1)
+  assert.equal(rig.windows.metrics[0]?.operator.windows.size, 1)
 })
 
 test('a silent window is written once: neither a restart nor a late event writes it again', async () => {
@@ -49,5 +49,5 @@ test('after years of silence in windows of a second zeros are bounded, in number
   rig.feed({ at: 10_000 }, { at: 3 * 365 * 86_400_000 })
   rig.collect()
   assert.ok(rig.panes.length <= 10_001, `${rig.panes.length} panes`)
-  assert.ok((rig.lane.metrics[0]?.operator.windows.size ?? 0) <= 3)
+  assert.ok((rig.windows.metrics[0]?.operator.windows.size ?? 0) <= 3)
 })

@@ -1,12 +1,10 @@
 import type { Pane } from '../../src/core/pane.ts'
 import type { EventPlan, MetricPlan } from '../../src/core/plan.ts'
 import { createDecodedBatch, type LateEvent, resetDecodedBatch } from '../../src/core/rows.ts'
-import { SeriesDictionary } from '../../src/core/series.ts'
 import { durationMs, type EpochMs, epochMs } from '../../src/core/time.ts'
-import { MetricLane } from '../../src/pipeline/metric-lane.ts'
-import { MetricState } from '../../src/pipeline/metric-state.ts'
-import { SourceLane } from '../../src/pipeline/source-lane.ts'
-import { restoreSource, saveSource } from '../../src/pipeline/source-state.ts'
+import { InlineSource } from '../../src/pipeline/lanes/inline-source.ts'
+import { type LaneLayout, oneLane } from '../../src/pipeline/lanes/lane-layout.ts'
+import type { SourceWindows } from '../../src/pipeline/source-windows.ts'
 import { MemoryStateStore } from '../../src/state/memory-state-store.ts'
 
 export const never = durationMs(Number.POSITIVE_INFINITY)
@@ -78,24 +76,26 @@ export interface LaneEvent {
   readonly value?: number
 }
 
-/** The lane of one source and its state: what a pipeline does with rows, without the pipeline. */
+/** The lanes of one source and their state: what a pipeline does with rows, without the pipeline. */
 export class LaneRig {
   readonly panes: Pane[] = []
   readonly late: LateEvent[] = []
   now: EpochMs = epochMs(0)
-  lane: SourceLane
   readonly store = new MemoryStateStore()
   #plans: readonly MetricPlan[]
   readonly #partitions: number
-  #states: MetricState[] = []
-  #checkpoints = 0
+  #source: InlineSource
   #offset = 0
 
-  constructor(plans: readonly MetricPlan[], partitions = 1) {
+  constructor(plans: readonly MetricPlan[], partitions = 1, layout = oneLane) {
     this.#plans = plans
     this.#partitions = partitions
-    this.lane = this.#build()
-    for (let index = 0; index < partitions; index++) this.lane.tracker.add(index, this.now)
+    this.#source = this.#build(layout)
+    for (let index = 0; index < partitions; index++) this.#source.addPartition(index, this.now)
+  }
+
+  get windows(): SourceWindows {
+    return this.#source.windows
   }
 
   /** Applies events one after the other, each a batch of its own. */
@@ -109,55 +109,67 @@ export class LaneRig {
     const columns = this.#plans.map((plan) => plan.values.length)
     const batch = createDecodedBatch(Math.max(1, events.length), columns)
     resetDecodedBatch(batch, partition)
+    const dictionaries = this.#source.dictionariesOf(partition)
     for (const { at, series = 'a', user = 1, outcome = 1, value = 1 } of events) {
       const index = batch.length++
       batch.time[index] = at
       batch.offset[index] = this.#offset++
       batch.maxTime = Math.max(batch.maxTime, at)
       for (const [metric, rows] of batch.metrics.entries()) {
-        const id = this.lane.metrics[metric]?.dictionary.idOf([series]) ?? -1
+        const id = dictionaries[metric]?.idOf([series]) ?? -1
         rows.length = batch.length
         rows.event[index] = index
         rows.series[index] = id
         rows.keyHigh[index] = Math.imul(user, 0x9e3779b1) >>> 0
-        rows.keyLow[index] = id + 1
+        rows.keyLow[index] = hashOf(series)
         rows.outcome[index] = outcome
         for (const column of rows.values) column[index] = value
       }
     }
-    this.lane.apply(batch, `orders-${partition}`, this.now)
+    this.#source.apply(batch, `orders-${partition}`, this.now)
+  }
+
+  addPartition(partition: number): void {
+    this.#source.addPartition(partition, this.now)
+  }
+
+  /** Id of a series in the lane of a partition; -1 when it takes no more. */
+  seriesId(partition: number, series: string): number {
+    return this.#source.dictionariesOf(partition)[0]?.idOf([series]) ?? -1
+  }
+
+  /** Processing time goes on; every partition is proved to stand at its end. */
+  tick(now: EpochMs): void {
+    this.now = now
+    this.#source.tick(now)
   }
 
   /** Speaks of late changes, and takes what was said. */
   collect(): void {
-    this.lane.flushLate()
-    for (const pane of this.lane.takePanes()) this.panes.push(pane)
-    for (const event of this.lane.takeLate()) this.late.push(event)
+    this.windows.flushLate()
+    for (const pane of this.windows.takePanes()) this.panes.push(pane)
+    for (const event of this.windows.takeLate()) this.late.push(event)
   }
 
   async checkpoint(): Promise<void> {
     this.collect()
-    this.#checkpoints++
     const partitions = Array.from({ length: this.#partitions }, (_, index) => ({
       index,
       name: String(index),
       position: { offset: this.#offset, identity: '' },
     }))
-    await this.store.commit([
-      ...this.#states.flatMap((state) => state.takeChanges(this.#checkpoints)),
-      saveSource(this.lane, partitions, { records: 0, dead: {} }),
-    ])
+    await this.store.commit(this.#source.checkpoint(partitions, this.now))
   }
 
-  /** Starts again from the last checkpoint, perhaps under another config. */
-  restart(plans: readonly MetricPlan[] = this.#plans): void {
+  /** Starts again from the last checkpoint, perhaps under another config or with other lanes. */
+  restart(plans: readonly MetricPlan[] = this.#plans, layout = oneLane): void {
     this.#plans = plans
-    this.lane = this.#build()
-    restoreSource(this.store, 'orders')?.restoreWatermarks(this.lane, Number, this.now)
+    this.#source = this.#build(layout)
+    this.#source.resume(Number, this.now)
   }
 
   end(): void {
-    this.lane.end()
+    this.#source.end(this.now)
     this.collect()
   }
 
@@ -171,13 +183,17 @@ export class LaneRig {
     return last
   }
 
-  #build(): SourceLane {
-    const lanes = this.#plans.map(
-      (plan) => new MetricLane(plan, new SeriesDictionary(plan.maxSeries), 'job'),
-    )
-    this.#states = lanes.map((lane) => new MetricState(lane))
-    const lane = new SourceLane(eventPlan(), lanes)
-    for (const state of this.#states) state.restore(this.store)
-    return lane
+  #build(layout: LaneLayout): InlineSource {
+    const { store } = this
+    return new InlineSource({ job: 'job', plan: eventPlan(), metrics: this.#plans, layout, store })
   }
+}
+
+/** The same in every lane, as a key's hash is. */
+function hashOf(series: string): number {
+  let hash = 1
+  for (const character of series) {
+    hash = (Math.imul(hash, 31) + (character.codePointAt(0) ?? 0)) >>> 0
+  }
+  return hash
 }

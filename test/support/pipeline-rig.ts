@@ -4,14 +4,17 @@ import { SeriesDictionary } from '../../src/core/series.ts'
 import { durationMs } from '../../src/core/time.ts'
 import { createDecoder } from '../../src/ingest/create-decoder.ts'
 import type { SideRecord } from '../../src/ingest/side-output.ts'
+import type { CheckpointCompanion } from '../../src/pipeline/checkpoint-companion.ts'
 import { Checkpointer, type CheckpointPolicy } from '../../src/pipeline/checkpointer.ts'
-import { MetricLane } from '../../src/pipeline/metric-lane.ts'
+import { inProcessLanes } from '../../src/pipeline/lanes/in-process-lane.ts'
+import { oneLane } from '../../src/pipeline/lanes/lane-layout.ts'
 import { MetricState } from '../../src/pipeline/metric-state.ts'
+import { MetricWindows } from '../../src/pipeline/metric-windows.ts'
 import { Pipeline, sideOutputKeys } from '../../src/pipeline/pipeline.ts'
 import { PipelineInput } from '../../src/pipeline/pipeline-input.ts'
 import { PipelineMetrics } from '../../src/pipeline/pipeline-metrics.ts'
-import { SourceLane } from '../../src/pipeline/source-lane.ts'
 import { restoreSource } from '../../src/pipeline/source-state.ts'
+import { SourceWindows } from '../../src/pipeline/source-windows.ts'
 import { Outbox } from '../../src/sink/outbox.ts'
 import type { DataPoint } from '../../src/sink/sink.ts'
 import { BreakableStore } from './breakable-store.ts'
@@ -28,6 +31,7 @@ export interface RigOptions {
   readonly checkpoint?: Partial<CheckpointPolicy>
   readonly maxDeadLetterRate?: number
   readonly outboxBytes?: number
+  readonly companions?: readonly CheckpointCompanion[]
 }
 
 /** Everything that outlives a pipeline: the log it reads, its state, its side outputs, and who reads the outbox. */
@@ -52,27 +56,40 @@ export class PipelineRig {
     const telemetry = { clock, logger, metrics }
     const plans = options.metrics ?? [metricPlan()]
     const event = eventPlan(options.event)
-    const dictionaries = plans.map((plan) => new SeriesDictionary(plan.maxSeries))
-    const lanes = plans.map(
-      (plan, index) => new MetricLane(plan, dictionaries[index] ?? new SeriesDictionary(0), 'job'),
+    const windows = plans.map(
+      (plan) => new MetricWindows(plan, new SeriesDictionary(plan.maxSeries), 'job'),
     )
-    const states = lanes.map((lane) => new MetricState(lane))
+    const states = windows.map((one) => new MetricState(one))
     const known = states.map((state) => state.restore(store))
     const source = new ScriptedSource(this.#log)
     const deadLetters = new MemorySideOutput(this.dead)
     const lateEvents = new MemorySideOutput(this.late)
     await deadLetters.restore(this.#text(sideOutputKeys.dead))
     await lateEvents.restore(this.#text(sideOutputKeys.late))
-    const input = new PipelineInput({
-      source,
-      lane: new SourceLane(event, lanes),
-      states,
-      decoder: createDecoder('json-walk', {
+    const createDecoderFor = (dictionaries: readonly SeriesDictionary[]) =>
+      createDecoder('json-walk', {
         event,
         metrics: plans,
         dictionaries,
         hashKey: new Uint8Array(16),
-      }),
+      })
+    const input = new PipelineInput({
+      windows: new SourceWindows(event, windows),
+      states,
+      lanes: inProcessLanes([
+        {
+          place: { ...oneLane, lane: 0 },
+          plan: event,
+          metrics: plans,
+          source,
+          createDecoder: createDecoderFor,
+          clock,
+          yieldToIo: settle,
+          handOverMs: 0,
+        },
+      ]),
+      layout: oneLane,
+      store,
       deadLetters,
       restored: restoreSource(store, 'orders'),
       newMetrics: new Set(plans.flatMap(({ name }, index) => (known[index] ? [] : [name]))),
@@ -104,7 +121,8 @@ export class PipelineRig {
       maxDeadLetterRate: options.maxDeadLetterRate,
       telemetry,
       metrics: this.#pipelineMetrics,
-      yieldToIo: settle,
+      companions: options.companions ?? [],
+      sinks: () => [],
       onPanes: (committed) => panes.push(...committed),
     })
     return new BuiltRig(this, {

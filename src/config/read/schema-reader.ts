@@ -8,7 +8,7 @@ import {
   type ScalarNode,
 } from './document.ts'
 import { type Meaning, textFormats } from './formats.ts'
-import { coerced, fits, isMeasure, shown } from './node-fit.ts'
+import { coerced, fits, isMeasure, meantBy, shown } from './node-fit.ts'
 import { join } from './paths.ts'
 import type { Problems } from './problems.ts'
 import {
@@ -77,7 +77,10 @@ export class SchemaReader {
     path: string,
     at: number,
   ): unknown {
-    const fitting = options.filter((one) => fits(one, node))
+    const fitting = meantBy(
+      node,
+      options.filter((one) => fits(one, node)),
+    )
     const [only] = fitting
     if (only === undefined) return this.#mismatch(schema, node, path, at)
     if (fitting.length === 1 && discriminatorOf(options) === undefined) {

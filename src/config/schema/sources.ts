@@ -48,6 +48,10 @@ const kafka = section(
         'Consumer group that offsets are committed to after each checkpoint, for lag tools; Warden is no member of it. Left out: `warden-<job>`.',
       ),
     ),
+    keyedByUser: flag(
+      'The record key is the user, so that all events of a user lie in one partition (and, of several topics, in partitions of the same number): lanes need not exchange rows then. If it is not so, users count more than once.',
+      { default: false },
+    ),
     isolation: oneOf(
       ['read_committed', 'read_uncommitted'],
       'Whether records of open and aborted transactions are skipped.',

@@ -18,10 +18,20 @@ function rowOf(plan: Partial<MetricPlan>): Row {
   return { accumulators, cells: new Float64Array(accumulators.stride) }
 }
 
-function count({ accumulators, cells }: Row, outcome: number, value: number): void {
-  accumulators.addEvent(cells, 0, outcome)
-  accumulators.addKept(cells, 0, outcome, 1)
-  accumulators.addValue(cells, 0, outcome, 0, value, 1)
+/** As a lane counts: into a difference, which is added to the whole. */
+function change({ accumulators, cells }: Row, ...changes: ((delta: Float64Array) => void)[]): void {
+  const delta = accumulators.blank.slice()
+  for (const one of changes) one(delta)
+  accumulators.add(cells, 0, delta, 0)
+}
+
+function count(row: Row, outcome: number, value: number): void {
+  const { accumulators } = row
+  change(row, (delta) => {
+    accumulators.addEvent(delta, 0, outcome)
+    accumulators.addKept(delta, 0, outcome, 1)
+    accumulators.addValue(delta, 0, outcome, 0, value, 1)
+  })
 }
 
 const value = (row: Row, aggregate: AggregatePlan, outcome?: number): number =>
@@ -81,12 +91,28 @@ test('what is withdrawn is gone from counts and sums, without a trace of roundin
     [0.1, -1],
     [0.2, -1],
   ] as const) {
-    row.accumulators.addKept(row.cells, 0, fail, sign)
-    row.accumulators.addValue(row.cells, 0, fail, 0, one, sign)
+    change(row, (delta) => {
+      row.accumulators.addKept(delta, 0, fail, sign)
+      row.accumulators.addValue(delta, 0, fail, 0, one, sign)
+    })
   }
   assert.equal(value(row, { kind: 'count', name: 'count' }), 0)
   assert.equal(value(row, over('sum')), 0)
   assert.equal(value(row, over('avg')), Number.NaN)
+})
+
+test('a winner that takes the place of another within one difference changes the sum, not the count', () => {
+  const row = rowOf({ keep: 'last' })
+  const { accumulators } = row
+  count(row, fail, 5)
+  change(row, (delta) => {
+    accumulators.addKept(delta, 0, fail, -1)
+    accumulators.addValue(delta, 0, fail, 0, 5, -1)
+    accumulators.addKept(delta, 0, success, 1)
+    accumulators.addValue(delta, 0, success, 0, 7, 1)
+  })
+  assert.equal(value(row, { kind: 'count', name: 'count' }), 1)
+  assert.equal(value(row, over('sum')), 7)
 })
 
 test('a rate is that of the kept outcomes, a raw one that of all events, and over nothing there is none', () => {

@@ -165,7 +165,7 @@ test('discarding panes are the differences of accumulating ones, also over resta
           if (step.next === 'collect') rig.collect()
           if (step.next === 'early') {
             rig.now = epochMs(rig.now + 10)
-            rig.lane.tick(rig.now, () => undefined)
+            rig.tick(rig.now)
           }
           if (step.next === 'restart') {
             await rig.checkpoint()
@@ -257,11 +257,11 @@ test('early panes speak of what came, never of zeros, and the pane on time follo
   rig.feed({ at: 10_000, series: 'b' }, { at: 11_200, series: 'a' })
   rig.collect()
   rig.now = epochMs(999)
-  rig.lane.tick(rig.now, () => undefined)
+  rig.tick(rig.now)
   rig.collect()
   assert.deepEqual(said(rig, 'a', 11_000), [])
   rig.now = epochMs(1_000)
-  rig.lane.tick(rig.now, () => undefined)
+  rig.tick(rig.now)
   rig.feed({ at: 12_200, series: 'a' })
   rig.collect()
   assert.deepEqual(said(rig, 'a', 11_000), [
@@ -273,18 +273,18 @@ test('early panes speak of what came, never of zeros, and the pane on time follo
 
 test('partial windows are counted, not written, and their series are known afterwards', () => {
   const rig = new LaneRig([metricPlan({ zeroFill })])
-  rig.lane.metrics[0]?.operator.markMissing(Number.NEGATIVE_INFINITY, 10_001)
+  rig.windows.metrics[0]?.operator.markMissing(Number.NEGATIVE_INFINITY, 10_001)
   rig.feed({ at: 10_002, series: 'a' }, { at: 11_000, series: 'b' }, { at: 11_300, series: 'b' })
   rig.feed({ at: 10_003, series: 'a' }, { at: 12_200, series: 'b' })
   rig.collect()
-  assert.equal(rig.lane.metrics[0]?.operator.partialWindows, 1)
+  assert.equal(rig.windows.metrics[0]?.operator.partialWindows, 1)
   assert.deepEqual(said(rig, 'a', 10_000), [])
   assert.deepEqual(said(rig, 'a', 11_000), [['on-time', 0, 0]])
 })
 
 test('emitPartial writes partial windows all the same', () => {
   const rig = new LaneRig([metricPlan({ emitPartial: true })])
-  rig.lane.metrics[0]?.operator.markMissing(Number.NEGATIVE_INFINITY, 10_001)
+  rig.windows.metrics[0]?.operator.markMissing(Number.NEGATIVE_INFINITY, 10_001)
   rig.feed({ at: 10_002 }, { at: 11_200 }, { at: 10_003 })
   rig.collect()
   assert.deepEqual(said(rig, 'a', 10_000), [
@@ -340,7 +340,7 @@ test('a window of a thousand slices among thousands of passed ones answers quick
   for (let at = 0; at < 3_000; at += 10) rig.feedBatch([{ at: 1e9 + at * second }])
   rig.collect()
   rig.feed({ at: 1e9 + 2_999 * second })
-  const operator = rig.lane.metrics[0]?.operator
+  const operator = rig.windows.metrics[0]?.operator
   const begun = performance.now()
   for (let tick = 0; tick < 200; tick++) operator?.hasLate()
   const perTickMs = (performance.now() - begun) / 200

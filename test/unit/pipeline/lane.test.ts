@@ -7,13 +7,10 @@ import fc from 'fast-check'
 import type { Pane } from '../../../src/core/pane.ts'
 import type { Keep, MetricPlan } from '../../../src/core/plan.ts'
 import { createDecodedBatch, type DecodedBatch, resetDecodedBatch } from '../../../src/core/rows.ts'
-import { SeriesDictionary } from '../../../src/core/series.ts'
 import type { StateStore } from '../../../src/core/state-store.ts'
 import { durationMs, epochMs } from '../../../src/core/time.ts'
-import { MetricLane } from '../../../src/pipeline/metric-lane.ts'
-import { MetricState } from '../../../src/pipeline/metric-state.ts'
-import { SourceLane } from '../../../src/pipeline/source-lane.ts'
-import { restoreSource, saveSource } from '../../../src/pipeline/source-state.ts'
+import { InlineSource } from '../../../src/pipeline/lanes/inline-source.ts'
+import { oneLane } from '../../../src/pipeline/lanes/lane-layout.ts'
 import { LmdbStateStore } from '../../../src/state/lmdb-state-store.ts'
 import { MemoryStateStore } from '../../../src/state/memory-state-store.ts'
 
@@ -64,51 +61,46 @@ class Rig {
   readonly store: StateStore
   readonly panes: Pane[] = []
   late = 0
-  lane: SourceLane
-  #states: MetricState[] = []
+  source: InlineSource
   readonly #plan: MetricPlan
-  #checkpoints = 0
 
   constructor(metric: MetricPlan, store: StateStore = new MemoryStateStore()) {
     this.store = store
     this.#plan = metric
-    this.lane = this.#build()
-    this.lane.tracker.add(0, epochMs(0))
+    this.source = this.#build()
+    this.source.addPartition(0, epochMs(0))
   }
 
   feed(events: readonly Event[]): void {
     const batch = createDecodedBatch(Math.max(1, events.length), [this.#plan.values.length])
     resetDecodedBatch(batch, 0)
-    const dictionary = this.lane.metrics[0]?.dictionary
+    const [dictionary] = this.source.dictionariesOf(0)
     for (const event of events) push(batch, event, dictionary?.idOf([`p${event.product}`]) ?? 0)
-    this.lane.apply(batch, 'orders-0', epochMs(0))
+    this.source.apply(batch, 'orders-0', epochMs(0))
   }
 
   collect(): void {
-    this.lane.flushLate()
-    this.panes.push(...this.lane.takePanes())
-    this.late += this.lane.takeLate().length
+    const { windows } = this.source
+    windows.flushLate()
+    this.panes.push(...windows.takePanes())
+    this.late += windows.takeLate().length
   }
 
   async checkpoint(): Promise<void> {
     this.collect()
-    this.#checkpoints++
     const position = { offset: 0, identity: '' }
-    await this.store.commit([
-      ...this.#states.flatMap((state) => state.takeChanges(this.#checkpoints)),
-      saveSource(this.lane, [{ index: 0, name: 'orders-0', position }], { records: 0, dead: {} }),
-    ])
+    const partitions = [{ index: 0, name: 'orders-0', position }]
+    await this.store.commit(this.source.checkpoint(partitions, epochMs(0)))
   }
 
   /** kill -9 and start again: everything since the last checkpoint is forgotten. */
   async restart(): Promise<void> {
-    this.lane = this.#build()
-    for (const state of this.#states) state.restore(this.store)
-    restoreSource(this.store, 'orders')?.restoreWatermarks(this.lane, () => 0, epochMs(0))
+    this.source = this.#build()
+    this.source.resume(() => 0, epochMs(0))
   }
 
   end(): void {
-    this.lane.end()
+    this.source.end(epochMs(0))
     this.collect()
   }
 
@@ -117,11 +109,10 @@ class Rig {
     return new Map(this.panes.map((pane) => [`${pane.tags.product}@${pane.windowStart}`, pane]))
   }
 
-  #build(): SourceLane {
-    const lane = new MetricLane(this.#plan, new SeriesDictionary(100), 'job')
-    this.#states = [new MetricState(lane)]
-    return new SourceLane(
-      {
+  #build(): InlineSource {
+    return new InlineSource({
+      job: 'job',
+      plan: {
         source: 'orders',
         time: { path: ['t'], format: 'epoch-ms' },
         user: ['u'],
@@ -136,8 +127,10 @@ class Rig {
           maxDrift: durationMs(Number.POSITIVE_INFINITY),
         },
       },
-      [lane],
-    )
+      metrics: [this.#plan],
+      layout: oneLane,
+      store: this.store,
+    })
   }
 }
 
@@ -347,7 +340,7 @@ test('a known series without events gets a zero, a silent window stays a gap, an
 
 test('a window that began before the first position is partial and stays unwritten, the next one is whole', () => {
   const rig = new Rig(plan('best'))
-  rig.lane.metrics[0]?.operator.markMissing(Number.NEGATIVE_INFINITY, 10_500)
+  rig.source.windows.metrics[0]?.operator.markMissing(Number.NEGATIVE_INFINITY, 10_500)
   const base = { product: 0, user: 1, outcome: 1, amount: 1 }
   rig.feed([
     { ...base, at: 10_600, offset: 0 },
@@ -359,5 +352,5 @@ test('a window that began before the first position is partial and stays unwritt
     rig.panes.map((pane) => pane.windowStart),
     [11_000],
   )
-  assert.equal(rig.lane.metrics[0]?.operator.partialWindows, 1)
+  assert.equal(rig.source.windows.metrics[0]?.operator.partialWindows, 1)
 })
