@@ -19,7 +19,7 @@ import { hourMs, startMs } from './load/loan-events.ts'
 import { bytewaxPeer } from './peers/bytewax-peer.ts'
 import { flinkPeer } from './peers/flink-peer.ts'
 import { kafkajsPeers } from './peers/kafkajs-peers.ts'
-import type { Peer } from './peers/peer.ts'
+import type { Peer, Task } from './peers/peer.ts'
 import type { Measured } from './peers/stopwatch.ts'
 import { wardenPeer } from './peers/warden-peer.ts'
 import { barsSvg } from './report/bars-svg.ts'
@@ -51,6 +51,8 @@ interface Entry {
   /** Rounds in which it is measured. */
   readonly limit: number
   readonly rounds: Measured[]
+  /** Why it was given up: wrong counts, or it ended. */
+  failure: string | undefined
 }
 
 const spec: LoadSpec = {
@@ -73,14 +75,15 @@ try {
   const endMs = startMs + spec.hours * hourMs
   const task = { bootstrap: cluster.bootstrap, topic, endMs }
   for (let round = 1; round <= rounds; round++) {
-    for (const { peer, limit, rounds: done } of entries) {
-      if (round > limit) continue
-      const measured = await peer.measure(task)
-      done.push(measured)
-      console.error(`round ${round}: ${peer.name}: ${inShort(measured)}`)
+    for (const entry of entries) {
+      if (round > entry.limit || entry.failure !== undefined) continue
+      const said = await measureRound(entry, task)
+      console.error(`round ${round}: ${entry.peer.name}: ${said}`)
     }
   }
-  const results = entries.map(({ peer, rounds }) => ({ key: peer.key, name: peer.name, rounds }))
+  const results = entries.map(({ peer: { key, name }, rounds, failure }) => {
+    return { key, name, rounds, failure }
+  })
   const text = `${machine}\n\n${peersTable(results)}`
   console.log(text)
   if (!options.dry) {
@@ -92,6 +95,19 @@ try {
   }
 } finally {
   await service?.stop()
+}
+
+/** A peer that fails is given up; the others go on, and the run ends with 1. */
+async function measureRound(entry: Entry, task: Task): Promise<string> {
+  try {
+    const measured = await entry.peer.measure(task)
+    entry.rounds.push(measured)
+    return inShort(measured)
+  } catch (error) {
+    entry.failure = error instanceof Error ? error.message : String(error)
+    process.exitCode = 1
+    return `FAILED: ${entry.failure}`
+  }
 }
 
 function allPeers(cluster: KafkaCluster): Peer[] {
@@ -139,7 +155,7 @@ function chosen(all: readonly Peer[]): Entry[] {
       console.error(`LEFT OUT ${peer.name}: ${missing}`)
       return []
     }
-    return [{ peer, limit: Number(asked?.[1] ?? rounds), rounds: [] }]
+    return [{ peer, limit: Number(asked?.[1] ?? rounds), rounds: [], failure: undefined }]
   })
 }
 

@@ -1,9 +1,9 @@
 import type { PeerResult } from './peers-table.ts'
 import { spreadOf } from './spread.ts'
 
-const width = 860
+const width = 960
 const labelWidth = 250
-const valueWidth = 200
+const valueWidth = 280
 const rowHeight = 34
 const barHeight = 20
 const headHeight = 64

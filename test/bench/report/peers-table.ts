@@ -5,6 +5,8 @@ export interface PeerResult {
   readonly key: string
   readonly name: string
   readonly rounds: readonly Measured[]
+  /** Why it was given up. */
+  readonly failure?: string | undefined
 }
 
 /** Those that others are set against, where they were measured. */
@@ -40,7 +42,10 @@ export function peersTable(results: readonly PeerResult[]): string {
     'checkpoints',
     ...against.map(({ name }) => `× ${name}`),
   ]
-  return table(heads, rows)
+  const failures = results.flatMap(({ name, failure }) =>
+    failure === undefined ? [] : [`\n\n**${name} failed**: ${failure.split('\n')[0]}`],
+  )
+  return table(heads, rows) + failures.join('')
 }
 
 export function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
