@@ -14,6 +14,7 @@ export const usage = `warden: counts business events per window, once per user, 
   warden lint -c FILE                        rules that never fire, always fire, overlap, or lack a floor
   warden backtest -c FILE | --csv FILE       what rules would have said about the past
   warden savepoint create|list|restore …     checksummed copies of a job's state, taken while it runs
+  warden reset --to … -c FILE [--yes]         read a source again, or go on from another place
   warden store backup|export|import -c FILE  copies, text out of and into the embedded store
   warden dashboards --out DIR [-c FILE]      Grafana's data sources and dashboards, for your metrics
 
@@ -35,6 +36,7 @@ export const verbs = [
   'lint',
   'backtest',
   'savepoint',
+  'reset',
   'store',
   'dashboards',
 ] as const
@@ -173,6 +175,19 @@ ${config}  --from DIR            copies in another directory, say of another mac
   --json                manifests as JSON
 
 Exit: 0 done, 1 failed or damaged, 2 bad usage or config.
+`,
+  reset: `warden reset --to earliest|latest|TIME|OFFSETS -c FILE [--source NAME] [--yes]
+
+Sets a source of a stopped job to other positions, and shows before what that means: which records are read
+again or skipped, which windows are counted again. Its metrics start anew there; windows that began before are
+partial and not written, so that no good point is overwritten by half a one. Take a savepoint first.
+
+${config}  --to                  earliest, latest, a time like 2026-11-20T00:00:00Z (Kafka's record time), or offsets
+                        of partitions, orders-0=120,orders-1=99 (Kafka; the others stay)
+  --source NAME         where the config has several
+  --yes                 do it; without it only the preview is shown
+
+Exit: 0 done or shown, 1 failed, 2 bad usage or config.
 `,
   store: `warden store backup -c FILE --out FILE
 warden store export -c FILE --out FILE [--metric PREFIX] [--from TIME] [--to TIME]

@@ -9,7 +9,7 @@ import { runSpecFiles } from './app/run-specs.ts'
 import { createTelemetry } from './app/telemetry.ts'
 import { lint, routeExplain, runBacktest } from './cli-alerts.ts'
 import { number, parse, required, type Values, whole } from './cli-arguments.ts'
-import { savepoint } from './cli-savepoint.ts'
+import { resetPositions, savepoint } from './cli-state.ts'
 import { dashboards, store } from './cli-store.ts'
 import { isVerb, usage, type Verb, verbs, verbUsage } from './cli-usage.ts'
 import { explain } from './config/explain.ts'
@@ -98,11 +98,9 @@ async function runVerb(verb: Verb, args: readonly string[], io: CliIo): Promise<
     case 'dlq':
       return await dlq(args, io)
     case 'savepoint':
-      return await savepoint(args, {
-        out: io.out,
-        version: version(),
-        load: (file) => loadConfig(file, io.env),
-      })
+      return await savepoint(args, stateIo(io))
+    case 'reset':
+      return await resetPositions(args, stateIo(io))
     case 'alert':
       if (args[0] !== 'route') return await alert(args, io)
       if (args[1] !== 'explain') throw new WardenError('usage', 'write warden alert route explain')
@@ -117,6 +115,12 @@ async function runVerb(verb: Verb, args: readonly string[], io: CliIo): Promise<
       return dashboards(args, io, (file) => loadConfig(file, io.env))
   }
 }
+
+const stateIo = (io: CliIo) => ({
+  out: io.out,
+  version: version(),
+  load: (file: string) => loadConfig(file, io.env),
+})
 
 export function version(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')

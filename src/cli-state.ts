@@ -1,3 +1,4 @@
+import { parseTarget, reset } from './app/reset.ts'
 import {
   createSavepoint,
   deleteSavepoint,
@@ -62,6 +63,22 @@ export async function savepoint(args: readonly string[], io: SavepointIo): Promi
         'savepoint create, list, inspect, restore or delete; see warden savepoint --help',
       )
   }
+}
+
+/** `warden reset --to …`. */
+export async function resetPositions(args: readonly string[], io: SavepointIo): Promise<0> {
+  const text = { type: 'string' } as const
+  const { values } = parse('reset', args, {
+    config: { ...text, short: 'c' },
+    source: text,
+    to: text,
+    yes: { type: 'boolean' },
+  })
+  const to = parseTarget(required('reset', values.to, '--to earliest|latest|TIME|OFFSETS'))
+  const config = io.load(required('reset', values.config, '-c FILE'))
+  const source = textOf(values.source)
+  await reset({ config, source, to, confirmed: values.yes === true, print: io.out })
+  return 0
 }
 
 function named(id: string | undefined): string {
