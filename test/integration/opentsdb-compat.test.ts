@@ -44,6 +44,32 @@ describe('the embedded store answers as OpenTSDB does', () => {
     await opentsdb?.release()
   })
 
+  it('describes itself in the same form: filters, version, statistics', async () => {
+    const both = async (path: string) => {
+      const answers = [await ask(opentsdb.service.url, { path }), await ask(store.url, { path })]
+      assert.deepEqual(
+        answers.map(({ status }) => status),
+        [200, 200],
+      )
+      return answers.map(({ body }) => body)
+    }
+    const [realFilters = {}, ourFilters = {}] = (await both('/api/config/filters')) as object[]
+    assert.deepEqual(Object.keys(ourFilters).sort(), Object.keys(realFilters).sort())
+    for (const one of Object.values(ourFilters)) {
+      assert.deepEqual(Object.keys(one).sort(), ['description', 'examples'])
+    }
+    const versions = (await both('/api/version')) as { version: string }[]
+    for (const { version } of versions) assert.equal(typeof version, 'string')
+    const [real = [], ours = []] = (await both('/api/stats')) as object[][]
+    const form = (one: object | undefined) =>
+      Object.entries(one ?? {}).map(([key, value]) => `${key}: ${typeof value}`)
+    assert.deepEqual(form(ours[0]).sort(), form(real[0]).sort())
+    const names = (list: object[]) => new Set(list.map((one) => (one as { metric: string }).metric))
+    for (const shared of ['tsd.uid.ids-used', 'tsd.datapoints.added']) {
+      assert.ok(names(real).has(shared) && names(ours).has(shared), shared)
+    }
+  })
+
   const name = ({ name, method, path, body }: CompatRequest): string =>
     `${name}: ${method ?? (body === undefined ? 'GET' : 'POST')} ${path.replaceAll(prefix, 'x')}`
 

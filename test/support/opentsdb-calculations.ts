@@ -20,9 +20,11 @@ const aggregators = [
   'pfsum',
   'p50',
   'p75',
+  'p90',
+  'p95',
   'p99',
-  'ep50r3',
-  'ep95r7',
+  'p999',
+  ...['50', '75', '90', '95', '99', '999'].flatMap((one) => [`ep${one}r3`, `ep${one}r7`]),
   'none',
 ]
 

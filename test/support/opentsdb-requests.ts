@@ -1,4 +1,5 @@
 import { calculationRequests } from './opentsdb-calculations.ts'
+import { moreNameRequests } from './opentsdb-names.ts'
 import { DAY, HOUR } from './opentsdb-points.ts'
 import { putRequests } from './opentsdb-puts.ts'
 import { type CompatRequest, get, post, range } from './opentsdb-request.ts'
@@ -10,6 +11,7 @@ export function compatRequests(prefix: string): CompatRequest[] {
     ...timeRequests(prefix),
     ...formatRequests(prefix),
     ...nameRequests(prefix),
+    ...moreNameRequests(prefix),
     ...errorRequests(prefix),
     ...putRequests(prefix),
   ]

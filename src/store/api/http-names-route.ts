@@ -65,7 +65,8 @@ export function registerNames(server: FastifyInstance, context: StoreApiContext)
         (tag) => [anyAsUndefined(text(tag, 'key')), anyAsUndefined(text(tag, 'value'))] as const,
       )
       const pattern = { metric: anyAsUndefined(metric), tags }
-      return replyJson(reply, 200, lookupAnswer(store, pattern, count(body, 'limit')))
+      const showsTags = body.tags !== undefined && body.tags !== null
+      return replyJson(reply, 200, lookupAnswer(store, pattern, count(body, 'limit'), showsTags))
     },
   })
 
@@ -123,6 +124,7 @@ function lookupAnswer(
   store: PointStore,
   pattern: MetricPattern,
   limit: number | undefined,
+  showsTags = true,
 ): string {
   if (pattern.metric === undefined && pattern.tags.length === 0) {
     throw new RequestRefused(400, 'Missing metric and tags. Please supply at least one value.')
@@ -139,7 +141,9 @@ function lookupAnswer(
   return JSON.stringify({
     type: 'LOOKUP',
     metric: pattern.metric ?? '*',
-    tags: pattern.tags.map(([key, value]) => ({ key: key ?? '*', value: value ?? '*' })),
+    ...(showsTags
+      ? { tags: pattern.tags.map(([key, value]) => ({ key: key ?? '*', value: value ?? '*' })) }
+      : {}),
     limit: wanted,
     time: 0,
     results: found.map(({ tsuid, metric, tags }) => ({
