@@ -6,8 +6,10 @@ const mib = 2 ** 20
 const rows = 12
 /** Windows that must close, so that LMDB has had to use pages again. */
 export const leastWindows = 24
-/** Memory and the state file may grow by so much from the second quarter to the last. */
+/** Memory and the state may grow by so much from the second quarter to the last … */
 const mostGrowth = 1.1
+/** … or by so many bytes: a small state moves by single pages. */
+const mostBytes = 8 * mib
 
 /** What a soak must show; each with what was seen. */
 export function verdicts(
@@ -35,13 +37,13 @@ export function verdicts(
       holds: windows >= leastWindows,
     },
     {
-      claim: `Resident memory: ${percent(rss)} from the second quarter to the last`,
-      holds: rss < mostGrowth,
+      claim: `Resident memory: ${percent(rss.factor)} from the second quarter to the last`,
+      holds: rss.isFlat,
     },
-    { claim: `Heap of the main thread: ${percent(heap)}`, holds: heap < mostGrowth },
+    { claim: `Heap of the main thread: ${percent(heap.factor)}`, holds: heap.isFlat },
     {
-      claim: `LMDB uses its pages again: ${written} GiB written by checkpoints, ${file} MiB on disk, ${percent(state)}`,
-      holds: state < mostGrowth,
+      claim: `LMDB uses its pages again: ${written} GiB written by checkpoints, ${file} MiB on disk, ${percent(state.factor)}`,
+      holds: state.isFlat,
     },
     { claim: `Never more than ${worst.toFixed(1)} s behind at a sample`, holds: worst < 10 },
   ]
@@ -82,12 +84,13 @@ export function soakReport(result: SoakResult): string {
   ].join('\n\n')
 }
 
-/** Median of the last quarter of the samples over that of the second. */
-function growth(samples: readonly SoakSample[], of: (one: SoakSample) => number): number {
+/** Medians of the second quarter of the samples and of the last. */
+function growth(samples: readonly SoakSample[], of: (one: SoakSample) => number) {
   const quarter = Math.floor(samples.length / 4)
   const median = (from: number, to: number | undefined) =>
     spreadOf(samples.slice(from, to).map(of)).median
-  return median(-quarter, undefined) / median(quarter, 2 * quarter)
+  const [from, to] = [median(quarter, 2 * quarter), median(-quarter, undefined)]
+  return { factor: to / from, isFlat: to <= from * mostGrowth || to - from <= mostBytes }
 }
 
 function percent(factor: number): string {
