@@ -127,8 +127,7 @@ function track(
       (one) => `${interval.rule} ${one.incident}` === key,
     )
     // A correction forgets the episode; a recovery remembers it.
-    interval.corrected =
-      alert !== undefined && !alert.episodes.some(([from]) => from === interval.start)
+    interval.corrected = !alert?.episodes.some(([from]) => from === interval.start)
     open.delete(key)
   }
 }

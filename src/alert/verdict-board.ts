@@ -73,14 +73,13 @@ export class VerdictBoard {
   notes(evidence: JobEvidence): readonly VerdictNote[] {
     const notes: VerdictNote[] = []
     for (const history of this.#histories.values()) {
-      for (const block of history.blocks.slice(-notedWindows)) {
+      const { blocks } = history
+      for (let index = Math.max(0, blocks.length - notedWindows); index < blocks.length; index++) {
+        const block = blocks[index]
+        if (block === undefined || this.#notes.isDone(block)) continue
         if (!isDue(history, block, evidence.now)) continue
         const window = verdictOn(history, block, evidence)
-        const zeros = function* () {
-          for (const id of knownSeries(history, block)) {
-            if (seriesValue(window, block, id) === 'ZERO') yield history.series.tagsOf(id)
-          }
-        }
+        const zeros = () => zeroSeries(history, block, window)
         notes.push(...this.#notes.write(history, block, window, zeros))
       }
     }
@@ -140,6 +139,16 @@ function* knownSeries(history: MetricHistory, block: WindowBlock): Iterable<numb
     const isThere = block.flag(id) !== rowFlags.absent
     const isKnown = () => history.series.isKnown(id, block.end, history.metric.expireAfterMs)
     if (isThere || (!isClosed && isKnown())) yield id
+  }
+}
+
+function* zeroSeries(
+  history: MetricHistory,
+  block: WindowBlock,
+  window: WindowVerdict,
+): Iterable<LabelSet> {
+  for (const id of knownSeries(history, block)) {
+    if (seriesValue(window, block, id) === 'ZERO') yield history.series.tagsOf(id)
   }
 }
 

@@ -32,6 +32,11 @@ export class NoteWriter {
     for (const block of history.blocks) this.#said.set(block, block.kind)
   }
 
+  /** Is there nothing more to say of the window? */
+  isDone(block: WindowBlock): boolean {
+    return block.kind !== 'open' && this.#said.get(block) === block.kind
+  }
+
   write(
     history: MetricHistory,
     block: WindowBlock,
@@ -39,8 +44,8 @@ export class NoteWriter {
     zeros: () => Iterable<Tags>,
   ): VerdictNote[] {
     const before = this.#said.get(block)
-    const state = verdict.value === 'closed' ? 'whole' : `${block.kind} ${verdict.value}`
-    if (before === state || (before !== undefined && before === block.kind)) return []
+    const state = block.kind === 'open' ? `open ${verdict.value}` : block.kind
+    if (before === state) return []
     this.#said.set(block, state)
     const base = {
       metric: history.metric.name,
