@@ -217,6 +217,16 @@ export class OpentsdbService {
     this.processes.signal('tsd', 'SIGCONT')
   }
 
+  /** Runs one of OpenTSDB's command line tools to its end; returns what it printed. Rejects when it fails. */
+  async tool(mainClass: string, args: readonly string[]): Promise<string> {
+    const classPath = `${join(files, 'tsd')}:${join(this.#jarDirectory, 'tsd', '*')}`
+    const config = `--config=${join(this.processes.directory, 'conf', 'opentsdb.conf')}`
+    const java = [...openPackages, '-Djava.net.preferIPv4Stack=true', '-XX:TieredStopAtLevel=1']
+    const command = [...java, '-cp', classPath, `net.opentsdb.tools.${mainClass}`, config, ...args]
+    const { stdout } = await run(javaCommand(), command, { maxBuffer: 2 ** 26 })
+    return stdout
+  }
+
   /** Was a point stored just now? `/api/version` proves nothing: it answers while HBase is away. */
   async stores(): Promise<boolean> {
     const response = await fetch(`${this.url}/api/put?sync&summary&sync_timeout=4000`, {
