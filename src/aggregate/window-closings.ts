@@ -9,6 +9,7 @@ const maxSilentWindows = 10_000
 export class WindowClosings {
   readonly #plan: MetricPlan
   readonly #assigner: WindowAssigner
+  /** Starts of those that the last step told of. */
   readonly #silent = new Set<number>()
   #closings: WindowClosing[] = []
 
@@ -21,9 +22,11 @@ export class WindowClosings {
    * The watermark goes from `before` to `watermark`: windows in between in which the source had no event are silent. Before the
    * first watermark nothing is known to be silent.
    * @param live windows that have state, by start
+   * @param isPartial records of the window are missing: nobody knows then whether it is silent
    */
   pass(
     live: ReadonlyMap<number, { readonly touched: boolean }>,
+    isPartial: (window: Window) => boolean,
     before: number,
     watermark: number,
   ): void {
@@ -33,7 +36,8 @@ export class WindowClosings {
     for (const window of windowsEndingIn(this.#assigner, from + 1, watermark + 1)) {
       if (live.get(window.start)?.touched === true) continue
       this.#silent.add(window.start)
-      this.#closings.push({ metric: this.#plan.name, window, kind: 'silent' })
+      const kind = isPartial(window) ? 'partial' : 'silent'
+      this.#closings.push({ metric: this.#plan.name, window, kind })
     }
   }
 

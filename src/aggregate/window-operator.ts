@@ -139,7 +139,8 @@ export class WindowOperator {
   /** The watermark moved from `before` to `watermark`: fires what it passed, drops what is gone at `goneAt` (see `sliceFor`). */
   advance(before: number, watermark: number, goneAt = watermark): Pane[] {
     const { enabled, whenSilent } = this.plan.zeroFill
-    this.closings.pass(this.windows, before, watermark)
+    const isPartial = (window: Window) => this.missing.overlap(window)
+    this.closings.pass(this.windows, isPartial, before, watermark)
     if (enabled && whenSilent === 'zero') this.#openSilent(before, watermark)
     const windows = byEnd([...this.windows.values()])
     const due = windows.filter(
@@ -149,7 +150,7 @@ export class WindowOperator {
     const panes = due.length > 0 || gone.length > 0 ? this.flushLate() : []
     for (const window of due) {
       window.pass()
-      this.closings.close(window, this.missing.overlap(window))
+      this.closings.close(window, isPartial(window))
       const slices = this.#slicesOf(window)
       for (const slice of slices) slice.watched = true
       this.#fire(window, slices, 'on-time', panes)

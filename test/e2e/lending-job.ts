@@ -13,6 +13,8 @@ export interface LendingJob {
   readonly checkpointInterval?: string
   /** Which event of a user counts in an hour; `best` by default. */
   readonly keep?: 'first' | 'last' | 'best'
+  /** Threads; 2 by default. */
+  readonly lanes?: number
 }
 
 /** Deduplicated success rate per hour, business line and product, from the beginning of the topic. */
@@ -55,6 +57,7 @@ export function lendingConfig(job: LendingJob) {
       interval: job.checkpointInterval ?? '10s',
       minPause: '100ms',
     },
+    lanes: job.lanes ?? 2,
     shutdown: { timeout: '2m' },
   }
 }

@@ -7,7 +7,8 @@ import type { SideRecord } from '../../src/ingest/side-output.ts'
 import type { CheckpointCompanion } from '../../src/pipeline/checkpoint-companion.ts'
 import { Checkpointer, type CheckpointPolicy } from '../../src/pipeline/checkpointer.ts'
 import { inProcessLanes } from '../../src/pipeline/lanes/in-process-lane.ts'
-import { oneLane } from '../../src/pipeline/lanes/lane-layout.ts'
+import { type LaneLayout, oneLane } from '../../src/pipeline/lanes/lane-layout.ts'
+import type { LaneLink } from '../../src/pipeline/lanes/lane-link.ts'
 import { MetricState } from '../../src/pipeline/metric-state.ts'
 import { MetricWindows } from '../../src/pipeline/metric-windows.ts'
 import { Pipeline, sideOutputKeys } from '../../src/pipeline/pipeline.ts'
@@ -32,6 +33,8 @@ export interface RigOptions {
   readonly maxDeadLetterRate?: number
   readonly outboxBytes?: number
   readonly companions?: readonly CheckpointCompanion[]
+  /** In place of a lane in this thread that reads the log. */
+  readonly lanes?: { readonly links: readonly LaneLink[]; readonly layout: LaneLayout }
 }
 
 /** Everything that outlives a pipeline: the log it reads, its state, its side outputs, and who reads the outbox. */
@@ -74,21 +77,23 @@ export class PipelineRig {
         hashKey: new Uint8Array(16),
       })
     const input = new PipelineInput({
-      windows: new SourceWindows(event, windows),
+      windows: new SourceWindows(event, windows, options.lanes?.layout.lanes),
       states,
-      lanes: inProcessLanes([
-        {
-          place: { ...oneLane, lane: 0 },
-          plan: event,
-          metrics: plans,
-          source,
-          createDecoder: createDecoderFor,
-          clock,
-          yieldToIo: settle,
-          handOverMs: 0,
-        },
-      ]),
-      layout: oneLane,
+      lanes:
+        options.lanes?.links ??
+        inProcessLanes([
+          {
+            place: { ...oneLane, lane: 0 },
+            plan: event,
+            metrics: plans,
+            source,
+            createDecoder: createDecoderFor,
+            clock,
+            yieldToIo: settle,
+            handOverMs: 0,
+          },
+        ]),
+      layout: options.lanes?.layout ?? oneLane,
       store,
       deadLetters,
       restored: restoreSource(store, 'orders'),

@@ -57,6 +57,7 @@ function build(): void {
 export class WardenHome {
   readonly directory: string
   readonly #env: Readonly<Record<string, string>>
+  readonly #config: object
 
   /**
    * @param config the whole config, without `server` and `log`: any free port, and every line
@@ -66,9 +67,15 @@ export class WardenHome {
     build()
     this.directory = mkdtempSync(join(tmpdir(), 'warden-e2e-'))
     this.#env = env
-    const whole = { ...config, server: { listen: '127.0.0.1:0' }, log: { level: 'debug' } }
+    this.#config = config
+    this.change({})
+  }
+
+  /** From the next run on these keys say something else. */
+  change(keys: object): void {
+    const own = { server: { listen: '127.0.0.1:0' }, log: { level: 'debug' } }
     // JSON is YAML too.
-    writeFileSync(this.configFile, JSON.stringify(whole, null, 2))
+    writeFileSync(this.configFile, JSON.stringify({ ...this.#config, ...own, ...keys }, null, 2))
   }
 
   get configFile(): string {

@@ -139,7 +139,7 @@ for (const keyed of [true, false]) {
           )
           assert.equal(rig.late.length, 0)
         }),
-        { numRuns: 60 },
+        { numRuns: 30 },
       )
     })
   }
@@ -169,7 +169,7 @@ test('several lanes over sliding windows with zero fill say in the end what one 
         single.windows.metrics.map(({ totals }) => totals),
       )
     }),
-    { numRuns: 60 },
+    { numRuns: 30 },
   )
 })
 

@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { parse } from 'yaml'
-import { runSpecFile } from '../../../src/spec/run-specs.ts'
+import { oneLane } from '../../../src/pipeline/lanes/lane-layout.ts'
+import { type CaseResult, runSpecFile } from '../../../src/spec/run-specs.ts'
 
 const directory = new URL('../../golden/specs/', import.meta.url).pathname
 const files = readdirSync(directory).filter((name) => name.endsWith('.yaml'))
@@ -13,17 +14,26 @@ const surroundings = {
 }
 
 const read = (name: string) => readFileSync(join(directory, name), 'utf8')
-const run = (name: string, text: string) => runSpecFile(join(directory, name), text, surroundings)
+const run = (name: string, text: string, layout = oneLane) =>
+  runSpecFile(join(directory, name), text, surroundings, layout)
+const failed = (results: readonly CaseResult[]) => results.filter(({ passed }) => !passed)
 
 for (const file of files) {
   test(`every case of ${file} passes`, async () => {
     const results = await run(file, read(file))
     assert.ok(results.length > 0)
-    assert.deepEqual(
-      results.filter(({ passed }) => !passed),
-      [],
-    )
+    assert.deepEqual(failed(results), [])
   })
+
+  for (const lanes of [2, 4]) {
+    for (const shuffled of [false, true]) {
+      const how = shuffled ? 'that exchange rows' : 'that keep their users'
+      test(`every case of ${file} passes with ${lanes} lanes ${how}`, async () => {
+        const layout = { lanes, shuffled, partitions: undefined }
+        assert.deepEqual(failed(await run(file, read(file), layout)), [])
+      })
+    }
+  }
 }
 
 test('a case whose expectation is changed anywhere fails, so that a passing case says something', async () => {
