@@ -17,6 +17,7 @@ import { LmdbStateStore } from '../state/lmdb-state-store.ts'
 import { registerStoreApi } from '../store/api/http-store-api.ts'
 import { LmdbPointStore } from '../store/lmdb-point-store.ts'
 import { StoreUpkeep } from '../store/store-upkeep.ts'
+import { AlertService, sinkEvidence } from './alert-service.ts'
 import { type BuiltPipeline, buildPipeline, openJobState } from './build-pipeline.ts'
 import { type JobHealth, startServer } from './http-server.ts'
 import { type JobPhase, jobHealth } from './job-health.ts'
@@ -58,7 +59,9 @@ export async function runJob(options: JobOptions, stop: AbortSignal): Promise<'e
     }
     const sinks = config.sinks.map((sink) => createSink(sink, points, telemetry))
     closing.unshift(() => Promise.allSettled(sinks.map((sink) => sink.close())))
-    const job = new RunningJob(options, { plan, store, state }, sinks)
+    const alerts = await AlertService.open(config, store, points, telemetry)
+    closing.unshift(() => alerts.close())
+    const job = new RunningJob(options, { plan, store, state, alerts }, sinks)
     const server = await startServer(
       {
         ...config.server.listen,
@@ -67,6 +70,7 @@ export async function runJob(options: JobOptions, stop: AbortSignal): Promise<'e
         exposition: () => telemetry.metrics.exposition(),
         expositionType: telemetry.metrics.contentType,
         register: async (instance: FastifyInstance) => {
+          await alerts.register(instance)
           if (points !== undefined)
             await registerStoreApi(instance, { store: points, telemetry, version: options.version })
         },
@@ -89,6 +93,7 @@ interface JobParts {
   readonly plan: ReturnType<typeof planOf>
   readonly store: LmdbStateStore
   readonly state: Awaited<ReturnType<typeof openJobState>>
+  readonly alerts: AlertService
 }
 
 /** starting → running → (failed → starting)* → draining → done. */
@@ -207,8 +212,11 @@ class RunningJob {
       )
     }
     const broken = new AbortController()
+    const alerts = this.#parts.alerts.begin()
     const built = await buildPipeline({
       ...this.#parts,
+      companions: [alerts.companion],
+      sinks: () => sinkEvidence(config, this.#deliveries),
       config,
       outbox,
       telemetry,
@@ -228,15 +236,18 @@ class RunningJob {
     this.#deliveries = deliveries
     try {
       for (const delivery of deliveries) delivery.start()
+      alerts.desk.start()
       this.#phase = 'running'
       telemetry.logger.info({ job: config.job }, 'running')
       const outcome = await built.pipeline.run(AbortSignal.any([stop, broken.signal]))
       broken.signal.throwIfAborted()
       this.#phase = 'draining'
       await this.#drain(outcome, built, deliveries, { stop, broken: broken.signal })
+      await this.#parts.alerts.sendRest(alerts, () => built.pipeline.checkpoint())
       return outcome
     } finally {
       await Promise.allSettled(deliveries.map((delivery) => delivery.stop()))
+      await alerts.desk.stop()
       await built.checkpointer.idle()
       await built.close()
     }
