@@ -27,6 +27,7 @@ import { SourceWindows } from '../pipeline/source-windows.ts'
 import type { Outbox } from '../sink/outbox.ts'
 import { createLanes, planLanes } from './lanes.ts'
 import { createSideOutput } from './sources.ts'
+import { watchLoopStalls } from './system-loop-stalls.ts'
 
 export interface PipelineOptions {
   readonly config: Config
@@ -101,7 +102,9 @@ export async function buildPipeline(options: PipelineOptions): Promise<BuiltPipe
     throw error
   }
   const inputs: PipelineInput[] = []
+  const endWatch = watchLoopStalls(telemetry.metrics, 'main')
   const close = async (): Promise<void> => {
+    endWatch()
     await Promise.allSettled(inputs.map((input) => input.close()))
     await Promise.allSettled([deadLetters.close(), lateEvents.close()])
   }
