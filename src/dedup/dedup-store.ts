@@ -27,7 +27,7 @@ export interface DedupStore {
     values: readonly Float64Array[],
     row: number,
   ): number
-  /** New and changed entries since the last call, encoded; undefined when there are none. */
+  /** New and changed entries since the last call, encoded, maybe only a part of them; undefined when there are none left. */
   takeChanges(): Uint8Array | undefined
   /** Puts back what `takeChanges` gave, in that order. @throws WardenError `state_corrupt` */
   load(blob: Uint8Array): void
