@@ -99,11 +99,24 @@ class ThreadLane implements LaneLink {
 /** Compiled, the thread's entry lies beside this file; from the sources it needs their loader, which a thread does not inherit. */
 function startWorker(data: LaneThreadData): Worker {
   const ports = data.ports.flatMap((port) => port ?? [])
-  const options = { workerData: data, transferList: ports, name: `lane-${data.place.lane}` }
+  const options = {
+    workerData: data,
+    transferList: ports,
+    name: `lane-${data.place.lane}`,
+    execArgv: withoutPreloads(process.execArgv),
+  }
   const isSource = import.meta.url.endsWith('.ts')
   const entry = new URL(isSource ? './lane-worker.ts' : './lane-worker.js', import.meta.url)
   if (!isSource) return new Worker(entry, options)
   const loader = JSON.stringify(import.meta.resolve('tsx/esm/api'))
   const start = `import(${loader}).then(({ register }) => { register(); return import('${entry}') })`
   return new Worker(start, { ...options, eval: true })
+}
+
+/** What the process preloads is meant for its main thread. */
+function withoutPreloads(flags: readonly string[]): string[] {
+  const isPreload = (flag: string | undefined) => /^(-r|--require|--import)$/.test(flag ?? '')
+  return flags.filter(
+    (flag, at) => !/^(-r$|--require|--import)/.test(flag) && !isPreload(flags[at - 1]),
+  )
 }
