@@ -198,7 +198,8 @@ The points of the embedded store.
   backup                copies it to a new file, also while Warden runs. Stop Warden and put that file in the place of
                         stateDir/store/points.mdb, and the store is what it was
   export                lines of OpenTSDB's import format (metric timestamp value tag=value …), also while Warden runs;
-                        compressed when FILE ends in .gz. OpenTSDB takes them with tsdb import
+                        compressed when FILE ends in .gz. OpenTSDB takes them with tsdb import, which
+                        keeps seven digits of a fraction
   import                reads such lines, of OpenTSDB's scan --import too; only while Warden is stopped. A running one
                         takes the same lines: curl -H 'Content-Type: text/plain' --data-binary @FILE …/api/put?details
   --metric PREFIX       only metrics whose name begins so
