@@ -1,41 +1,19 @@
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
-import type { Config } from '../config/config.ts'
 import { planOf } from '../config/plan.ts'
-import { asWardenError, type WardenError } from '../core/errors.ts'
-import type { Pane } from '../core/pane.ts'
-import type { Telemetry } from '../core/telemetry.ts'
-import { PipelineMetrics } from '../pipeline/pipeline-metrics.ts'
-import { RestartStrategy } from '../pipeline/restart-strategy.ts'
-import type { PrometheusMetrics } from '../prometheus-metrics.ts'
-import { pointKey } from '../sink/data-point.ts'
-import { Outbox } from '../sink/outbox.ts'
-import type { DataPoint } from '../sink/sink.ts'
-import type { SinkDelivery } from '../sink/sink-delivery.ts'
+import { asWardenError } from '../core/errors.ts'
 import { LmdbStateStore } from '../state/lmdb-state-store.ts'
 import { registerStoreApi } from '../store/api/http-store-api.ts'
 import { LmdbPointStore } from '../store/lmdb-point-store.ts'
 import { StoreUpkeep } from '../store/store-upkeep.ts'
-import { AlertService, sinkEvidence } from './alert-service.ts'
-import { type BuiltPipeline, buildPipeline, openJobState } from './build-pipeline.ts'
-import { type JobHealth, startServer } from './http-server.ts'
-import { type JobPhase, jobHealth } from './job-health.ts'
-import { createSink, type SinkInUse } from './sinks.ts'
-
-export interface JobOptions {
-  readonly config: Config
-  readonly version: string
-  /** Metrics whose state is given up because it does not fit the config any more. */
-  readonly dropMetrics: ReadonlySet<string>
-  readonly telemetry: Telemetry & { readonly metrics: PrometheusMetrics }
-  /** Called with what was counted, once it is durable. */
-  readonly onPanes?: (panes: readonly Pane[]) => void
-  /** Called when the server listens. */
-  readonly onListening?: (url: string) => void
-  /** Called when the job has not ended long after it was told to: twice `shutdown.timeout` and 10 s. */
-  readonly onStuck?: () => void
-}
+import { AlertService } from './alert-service.ts'
+import { openJobState } from './build-pipeline.ts'
+import { startServer } from './http-server.ts'
+import { type JobOptions, RunningJob } from './running-job.ts'
+import { registerSavepointRoutes } from './savepoint-routes.ts'
+import { StateCopier, savepointsOf, stateDirectory } from './savepoints.ts'
+import { createSink } from './sinks.ts'
+import { restoreFromReplica, StateReplica } from './state-replica.ts'
 
 /**
  * Runs a job until its sources have ended, `stop` is aborted, or it failed for good.
@@ -44,7 +22,8 @@ export interface JobOptions {
 export async function runJob(options: JobOptions, stop: AbortSignal): Promise<'ended' | 'stopped'> {
   const { config, telemetry } = options
   const plan = planOf(config)
-  const store = new LmdbStateStore(join(config.stateDir, 'state'))
+  await restoreFromReplica(config, telemetry)
+  const store = new LmdbStateStore(stateDirectory(config))
   const closing: (() => Promise<unknown>)[] = [() => store.close()]
   try {
     const state = await openJobState(config, plan, store, options.dropMetrics, telemetry)
@@ -61,6 +40,13 @@ export async function runJob(options: JobOptions, stop: AbortSignal): Promise<'e
     closing.unshift(() => Promise.allSettled(sinks.map((sink) => sink.close())))
     const alerts = await AlertService.open(config, store, points, telemetry)
     closing.unshift(() => alerts.close())
+    const copier = new StateCopier(config, store, options.version, telemetry)
+    const replicated = new AbortController()
+    const replica = new StateReplica(config, copier, telemetry).run(replicated.signal)
+    closing.unshift(() => {
+      replicated.abort()
+      return replica
+    })
     const job = new RunningJob(options, { plan, store, state, alerts }, sinks)
     const server = await startServer(
       {
@@ -71,6 +57,7 @@ export async function runJob(options: JobOptions, stop: AbortSignal): Promise<'e
         expositionType: telemetry.metrics.contentType,
         register: async (instance: FastifyInstance) => {
           await alerts.register(instance)
+          registerSavepointRoutes(instance, copier, savepointsOf(config))
           if (points !== undefined)
             await registerStoreApi(instance, { store: points, telemetry, version: options.version })
         },
@@ -87,210 +74,6 @@ export async function runJob(options: JobOptions, stop: AbortSignal): Promise<'e
       })
     }
   }
-}
-
-interface JobParts {
-  readonly plan: ReturnType<typeof planOf>
-  readonly store: LmdbStateStore
-  readonly state: Awaited<ReturnType<typeof openJobState>>
-  readonly alerts: AlertService
-}
-
-/** starting → running → (failed → starting)* → draining → done. */
-class RunningJob {
-  readonly #options: JobOptions
-  readonly #parts: JobParts
-  readonly #sinks: readonly SinkInUse[]
-  readonly #metrics: PipelineMetrics
-  #current: BuiltPipeline | undefined
-  #deliveries: readonly SinkDelivery[] = []
-  #phase: JobPhase = 'starting'
-  #lastFailure: WardenError | undefined
-  #cancelWatch: () => void = () => {}
-
-  constructor(options: JobOptions, parts: JobParts, sinks: readonly SinkInUse[]) {
-    this.#options = options
-    this.#parts = parts
-    this.#sinks = sinks
-    this.#metrics = new PipelineMetrics(options.telemetry.metrics)
-  }
-
-  async run(stop: AbortSignal): Promise<'ended' | 'stopped'> {
-    const stopping = () => this.#stopping()
-    stop.addEventListener('abort', stopping, { once: true })
-    try {
-      return await this.#runAndRestart(stop)
-    } finally {
-      this.#phase = 'done'
-      stop.removeEventListener('abort', stopping)
-      this.#cancelWatch()
-    }
-  }
-
-  async #runAndRestart(stop: AbortSignal): Promise<'ended' | 'stopped'> {
-    const { config, telemetry } = this.#options
-    const { clock, logger } = telemetry
-    const strategy = new RestartStrategy(config.restart)
-    const restarts = telemetry.metrics.counter(
-      'warden_restarts_total',
-      'Starts from the last checkpoint after a failure',
-    )
-    const errors = telemetry.metrics.counter('warden_errors_total', 'Failures of the pipeline', [
-      'code',
-    ])
-    while (!stop.aborted) {
-      const startedAt = clock.now()
-      try {
-        return await this.#runOnce(stop)
-      } catch (cause) {
-        const error = asWardenError(cause)
-        this.#lastFailure = error
-        this.#phase = 'failed'
-        errors.add(1, { code: error.code })
-        const now = clock.now()
-        const wait = error.recovery === 'stop' ? undefined : strategy.failed(now, now - startedAt)
-        if (wait === undefined) throw error
-        if (stop.aborted) {
-          logger.error(
-            { err: error, code: error.code },
-            'the pipeline failed while it stopped; its state is that of the last checkpoint',
-          )
-          break
-        }
-        logger.error(
-          { err: error, code: error.code, waitMs: wait },
-          'the pipeline failed and starts again from the last checkpoint',
-        )
-        restarts.add(1)
-        await clock.sleep(wait, stop).catch(() => {})
-      }
-    }
-    return 'stopped'
-  }
-
-  #stopping(): void {
-    const { config, telemetry, onStuck } = this.#options
-    telemetry.logger.info({}, 'stopping')
-    const boundMs = config.shutdown.timeoutMs * 2 + 10_000
-    this.#cancelWatch = telemetry.clock.after(boundMs, () => {
-      telemetry.logger.error(
-        { boundMs },
-        'the job did not stop in time; its state is that of the last checkpoint',
-      )
-      onStuck?.()
-    })
-  }
-
-  health(): JobHealth {
-    const { config, telemetry } = this.#options
-    return jobHealth({
-      now: telemetry.clock.now(),
-      phase: this.#phase,
-      lastFailure: this.#lastFailure,
-      checkpointIntervalMs: config.checkpoint.intervalMs,
-      current: this.#current,
-      sinks: this.#deliveries.map((delivery, index) => ({
-        name: this.#sinks[index]?.name ?? '',
-        ...delivery.health(),
-      })),
-    })
-  }
-
-  /** One life of the pipeline, from the last checkpoint to the end, the stop, or a failure. */
-  async #runOnce(stop: AbortSignal): Promise<'ended' | 'stopped'> {
-    const { config, telemetry, onPanes } = this.#options
-    this.#phase = 'starting'
-    const outbox = new Outbox(this.#parts.store, {
-      sinks: this.#sinks.map(({ name }) => name),
-      spilling: new Set(this.#sinks.flatMap(({ name, required }) => (required ? [] : [name]))),
-      maxBytes: config.outbox.maxBytes,
-    })
-    for (const { sink, points } of outbox.removed) {
-      telemetry.logger.warn(
-        { sink, points },
-        'the sink is no longer configured; what it had not taken is dropped',
-      )
-    }
-    const broken = new AbortController()
-    const alerts = this.#parts.alerts.begin()
-    const built = await buildPipeline({
-      ...this.#parts,
-      companions: [alerts.companion],
-      sinks: () => sinkEvidence(config, this.#deliveries),
-      config,
-      outbox,
-      telemetry,
-      metrics: this.#metrics,
-      onPanes: onPanes ?? (() => {}),
-    })
-    this.#current = built
-    const deliveries = this.#sinks.map((sink) =>
-      sink.deliver(outbox, {
-        ...telemetry,
-        random: Math.random,
-        onRefused: (point, reason) =>
-          built.deadLetters.append(refusedRecord(sink.name, point, reason)),
-        onBroken: (error) => broken.abort(error),
-      }),
-    )
-    this.#deliveries = deliveries
-    try {
-      for (const delivery of deliveries) delivery.start()
-      alerts.desk.start()
-      this.#phase = 'running'
-      telemetry.logger.info({ job: config.job }, 'running')
-      const outcome = await built.pipeline.run(AbortSignal.any([stop, broken.signal]))
-      broken.signal.throwIfAborted()
-      this.#phase = 'draining'
-      await this.#drain(outcome, built, deliveries, { stop, broken: broken.signal })
-      await this.#parts.alerts.sendRest(alerts, () => built.pipeline.checkpoint())
-      return outcome
-    } finally {
-      await Promise.allSettled(deliveries.map((delivery) => delivery.stop()))
-      await alerts.desk.stop()
-      await built.checkpointer.idle()
-      await built.close()
-    }
-  }
-
-  /** Everything written and acknowledged: without end when the sources have ended, else within the shutdown's bound. */
-  async #drain(
-    outcome: 'ended' | 'stopped',
-    built: BuiltPipeline,
-    deliveries: readonly SinkDelivery[],
-    signals: { readonly stop: AbortSignal; readonly broken: AbortSignal },
-  ): Promise<void> {
-    const { config, telemetry } = this.#options
-    // Nothing comes after the end that would repair a write that lands late; a stopped job does that at its next start.
-    const until = outcome === 'ended' ? 'settled' : 'written'
-    const all = (ms: number) => Promise.all(deliveries.map((delivery) => delivery.drain(ms, until)))
-    if (outcome === 'ended') {
-      while (!(await all(1_000)).every(Boolean) && !signals.stop.aborted) {
-        signals.broken.throwIfAborted()
-        const behind = deliveries.map((delivery) => delivery.health())
-        const lastError = behind.find((one) => one.lastError !== undefined)?.lastError
-        telemetry.logger.info(
-          { points: Math.max(...behind.map((one) => one.depth)), lastError },
-          'everything is counted; waiting for the sinks',
-        )
-        await delay(1_000)
-      }
-    } else {
-      const written = await all(config.shutdown.timeoutMs)
-      if (!written.every(Boolean)) {
-        telemetry.logger.warn(
-          {},
-          'stopped with points unwritten; they are kept and sent at the next start',
-        )
-      }
-    }
-    await built.pipeline.checkpoint()
-  }
-}
-
-function refusedRecord(sink: string, point: DataPoint, reason: string) {
-  const key = `sink/${sink}/${pointKey(point).replaceAll('\n', '/')}`
-  return { key, json: JSON.stringify({ reason: 'refused_by_sink', detail: reason, sink, point }) }
 }
 
 function urlOf(server: FastifyInstance): string {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type JobOptions, runJob } from '../../src/app/run-job.ts'
+import { runJob } from '../../src/app/run-job.ts'
+import type { JobOptions } from '../../src/app/running-job.ts'
 import type { Config } from '../../src/config/config.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { PrometheusMetrics } from '../../src/prometheus-metrics.ts'
