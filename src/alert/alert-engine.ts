@@ -8,7 +8,7 @@ import type {
 import type { JobEvidence, WindowClosing } from '../core/evidence.ts'
 import type { Pane } from '../core/pane.ts'
 import type { StateOperation, StateStore } from '../core/state-store.ts'
-import { durationMs, type EpochMs } from '../core/time.ts'
+import type { EpochMs } from '../core/time.ts'
 import { alertFact, type FactContext, heldFact } from './facts.ts'
 import { MetricHistory } from './history/metric-history.ts'
 import type { WindowBlock } from './history/window-block.ts'
@@ -24,6 +24,7 @@ import { Groups } from './routing/groups.ts'
 import type { LabelSet } from './routing/matchers.ts'
 import { explainRoutes } from './routing/routes.ts'
 import { Silences } from './routing/silences.ts'
+import { removedRule } from './rules/removed-rule.ts'
 import { inOrder } from './rules/rule-order.ts'
 import { RuleSubjects } from './rules/subjects.ts'
 import { WindowJudge } from './rules/window-judge.ts'
@@ -272,36 +273,5 @@ export class AlertEngine {
       this.#groups.end({ id, incident: alert.incident, fact }, 'firing', routes, labels)
     }
     this.states.drop(name)
-  }
-}
-
-/** Stands for a rule that is no longer in the config. */
-function removedRule(name: string): RulePlan {
-  return {
-    kind: 'composite',
-    condition: { kind: 'or', of: [] },
-    on: [],
-    name,
-    team: undefined,
-    labels: {},
-    annotations: {},
-    settings: {
-      enabled: true,
-      severity: 'info',
-      warn: undefined,
-      crit: undefined,
-      clear: undefined,
-      forMs: durationMs(0),
-      forWindows: 1,
-      keepFiringMs: durationMs(0),
-      keepFiringWindows: 1,
-      minVolume: 0,
-      floor: 0,
-    },
-    overrides: [],
-    maxWaitMs: durationMs(0),
-    dependsOn: [],
-    mute: [],
-    active: [],
   }
 }

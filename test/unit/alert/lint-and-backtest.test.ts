@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { parse } from 'yaml'
 import { arrivalsOf, backtest } from '../../../src/alert/backtest.ts'
 import { readCsv } from '../../../src/alert/csv-series.ts'
 import { lint } from '../../../src/alert/lint.ts'
@@ -178,4 +180,16 @@ test('a CSV is read with and without a header, in seconds, ms and ISO, and a lin
   )
   assert.throws(() => readCsv('timestamp,value\n0,1\nsoon,2\n7200,3'), /line 3: "soon,2"/)
   assert.throws(() => readCsv('0,1\n'), /fewer than three/)
+})
+
+test('the examples in docs/alerts.md are read as rules, routes and times', () => {
+  const text = readFileSync(new URL('../../../docs/alerts.md', import.meta.url), 'utf8')
+  const blocks = [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, block = '']) => block)
+  assert.equal(blocks.length, 2)
+  const plan = planOf(Object.assign({}, ...blocks.map((block) => parse(block) as object)))
+  assert.equal(plan.rules.length, 10)
+  assert.deepEqual(
+    plan.routes.map(({ name }) => name),
+    ['route 1', 'route 2', 'default'],
+  )
 })

@@ -71,7 +71,7 @@ test('every case in docs/specs.md passes', async () => {
     resolve: (_: string, path: string) => path,
   }
   const specs = blocksOf('docs/specs.md', 'yaml')
-  assert.equal(specs.length, 2)
+  assert.equal(specs.length, 3)
   for (const text of specs) {
     for (const result of await runSpecFile('docs/specs.md', text, surroundings)) {
       assert.ok(result.passed, `${result.name}: ${result.reason}`)
