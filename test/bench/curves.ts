@@ -70,9 +70,9 @@ const fields = [3, 8, 12, 16, 20].map(
   }),
 )
 
-const lanes = [1, 2, 4].flatMap((count) =>
-  [false, true].map(
-    (keyed): Point => ({
+const lanes = [false, true].flatMap((keyed) =>
+  [1, 2, 4].map(
+    (count): Point => ({
       label: `${count}, topic ${keyed ? '' : 'not '}keyed by user`,
       load: { events: 2 * events, users: 2 * events, keyed },
       lanes: count,

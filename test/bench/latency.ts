@@ -50,7 +50,7 @@ try {
       program: options.program,
     })
     const known = `Capacity with the producer on the same cores: ${Math.round(capacity / 1000)} k events/s. The sink gathers points for ${options['max-age']} (\`batch.maxAge\`), which is in the figures; the 1 s out of order is not.`
-    const stalls = `How late the event loop of the main thread was (it is asked every 5 ms; how often by at most so much):`
+    const stalls = `How late the event loop of each thread was (a timer of 5 ms; how often by at most so much):`
     const text = [machine, known, levelsTable(levels), stalls, stallsTable(levels)].join('\n\n')
     console.log(text)
     if (!options.dry) replaceSection('benchmarks.md', 'latency', text)

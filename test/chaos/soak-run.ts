@@ -3,7 +3,7 @@ import { capacityOf, untilCaughtUp } from '../bench/latency/capacity.ts'
 import { type Counts, differences } from '../bench/load/expected-counts.ts'
 import { LiveLoadChild } from '../bench/load/live-load-child.ts'
 import { rssOf } from '../bench/peers/process-tree.ts'
-import { stallProbe, stallsOf } from '../bench/peers/stalls.ts'
+import { stallProbe, stallsOf, worstStallMs } from '../bench/peers/stalls.ts'
 import { wardenCounts } from '../bench/peers/warden-counts.ts'
 import { sumOf, WardenRun } from '../bench/peers/warden-run.ts'
 import { startKafka } from '../support/kafka-service.ts'
@@ -95,6 +95,8 @@ async function sampled(run: WardenRun, load: LiveLoadChild, seconds: number) {
   const startedAt = performance.now()
   let checkpoints = 0
   let writtenBytes = 0
+  // What was before is none of the soak's.
+  await stallsOf(run)
   for (;;) {
     const second = (performance.now() - startedAt) / 1000
     const figures = await run.metrics()
@@ -102,16 +104,16 @@ async function sampled(run: WardenRun, load: LiveLoadChild, seconds: number) {
     const made = sumOf(figures, 'warden_checkpoint_duration_seconds_count')
     writtenBytes += (made - checkpoints) * sumOf(figures, 'warden_checkpoint_size_bytes')
     checkpoints = made
-    const { heapBytes, maxMs } = await stallsOf(run)
+    const stalls = await stallsOf(run)
     samples.push({
       second,
       counted,
       lagEvents: load.events - counted,
       rssBytes: rssOf(run.pids),
-      heapBytes,
+      heapBytes: stalls.heapBytes,
       stateBytes: sumOf(figures, 'warden_state_bytes'),
       writtenBytes,
-      worstStallMs: maxMs,
+      worstStallMs: worstStallMs(stalls),
     })
     if (second >= seconds) return samples
     await sleep(sampleMs - ((performance.now() - startedAt) % sampleMs))

@@ -3,7 +3,7 @@ import { FakeOpentsdb } from '../../support/fake-opentsdb.ts'
 import type { KafkaCluster } from '../../support/kafka-cluster.ts'
 import { preciseNow } from '../load/live-load.ts'
 import { LiveLoadChild } from '../load/live-load-child.ts'
-import { ownStalls, type Stalls, stallProbe, stallsOf } from '../peers/stalls.ts'
+import { type Stalls, stallProbe, stallsOf } from '../peers/stalls.ts'
 import { WardenRun } from '../peers/warden-run.ts'
 import { table } from '../report/peers-table.ts'
 import { quantile } from '../report/spread.ts'
@@ -28,8 +28,6 @@ export interface Level {
   /** Of each window: from the trigger to its last first-time point, ms. */
   readonly latenciesMs: readonly number[]
   readonly stalls: Stalls
-  /** Warden's own, by name and labels; empty where it has none. */
-  readonly own: ReadonlyMap<string, number>
 }
 
 const topic = 'bench-latency'
@@ -98,13 +96,11 @@ async function measureLevel(
   load.setRate(rate)
   await sleep(warmUpMs)
   await stallsOf(run)
-  const before = await run.metrics()
   const [sent, fromMs] = [load.events, preciseNow()]
   await sleep(seconds * 1000)
   const toMs = preciseNow()
   const reached = (load.events - sent) / ((toMs - fromMs) / 1000)
   const stalls = await stallsOf(run)
-  const own = ownStalls(before, await run.metrics())
   // The last windows of the span are still on their way.
   await untilCaughtUp(run, load)
   await sleep(outOfOrdernessMs + warmUpMs)
@@ -112,7 +108,7 @@ async function measureLevel(
   load.setRate(0)
   const p99 = quantile(latenciesMs, 0.99)?.toFixed(0)
   console.error(`${share * 100} %: ${Math.round(reached / 1000)}k/s, p99 ${p99} ms`)
-  return { share, rate: reached, latenciesMs, stalls, own }
+  return { share, rate: reached, latenciesMs, stalls }
 }
 
 /** When the windows were due and when their points came. */
@@ -166,18 +162,19 @@ export function levelsTable(levels: readonly Level[]): string {
   return table(heads, rows)
 }
 
-/** The probe's histogram, and below it Warden's own where it has one. */
+/** How often each thread was late by how much. */
 export function stallsTable(levels: readonly Level[]): string {
-  const bounds = Object.keys(levels[0]?.stalls.counts ?? {})
-  const heads = ['load', ...bounds.map((one) => (one === 'Infinity' ? 'more' : `≤ ${one} ms`))]
-  const rows = levels.map(({ share, stalls }) => [
-    `${Math.round(share * 100)} %`,
-    ...bounds.map((bound) => String(stalls.counts[bound] ?? 0)),
-    stalls.maxMs.toFixed(0),
-  ])
-  const own = levels.flatMap(({ share, own }) =>
-    [...own].map(([key, count]) => [`${Math.round(share * 100)} %`, `\`${key}\``, String(count)]),
+  const bounds = levels[0]?.stalls.boundsMs ?? []
+  const heads = bounds.map((bound, i) =>
+    i < bounds.length - 1 ? `≤ ${bound} ms` : `> ${bounds.at(-2)} ms`,
   )
-  const probe = table([...heads, 'max, ms'], rows)
-  return own.length === 0 ? probe : `${probe}\n\n${table(['load', 'Warden’s own', 'count'], own)}`
+  const rows = levels.flatMap(({ share, stalls }) =>
+    stalls.threads.map(({ thread, counts, maxMs }) => [
+      `${Math.round(share * 100)} %`,
+      thread === 0 ? 'main' : `lane, thread ${thread}`,
+      ...counts.map(String),
+      maxMs.toFixed(0),
+    ]),
+  )
+  return table(['load', 'thread', ...heads, 'max, ms'], rows)
 }

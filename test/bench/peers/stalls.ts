@@ -2,14 +2,22 @@ import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { until } from '../../support/until.ts'
-import type { Figures, WardenRun } from './warden-run.ts'
+import type { WardenRun } from './warden-run.ts'
 
-/** How often the event loop of the main thread was late by at most so many ms, and the worst. */
+/** How late the event loops of Warden's threads were since the last look. */
 export interface Stalls {
-  readonly counts: Readonly<Record<string, number>>
-  readonly maxMs: number
+  /** Upper bounds of the counts; the last takes all that is longer. */
+  readonly boundsMs: readonly number[]
+  readonly threads: readonly ThreadStalls[]
   /** Used heap of the main thread at the end. */
   readonly heapBytes: number
+}
+
+export interface ThreadStalls {
+  /** 0 is the main thread, the others are lanes. */
+  readonly thread: number
+  readonly counts: readonly number[]
+  readonly maxMs: number
 }
 
 /** Arguments for Warden's Node that load the probe. */
@@ -29,14 +37,6 @@ export function stallFile(directory: string): string {
   return join(directory, 'stalls.json')
 }
 
-/**
- * Warden's own histograms of stalls, by lane where it has lanes: cumulative counts by upper bound as they stand in /metrics, those since `before`.
- * Empty when it has none.
- */
-export function ownStalls(before: Figures, after: Figures): Map<string, number> {
-  const found = new Map<string, number>()
-  for (const [key, value] of after) {
-    if (/^warden_\w*stall\w*_bucket/.test(key)) found.set(key, value - (before.get(key) ?? 0))
-  }
-  return found
+export function worstStallMs({ threads }: Stalls): number {
+  return Math.max(0, ...threads.map(({ maxMs }) => maxMs))
 }
