@@ -41,6 +41,7 @@ const runner = new LaneRunner({
       dictionaries,
       hashKey: data.hashKey,
       codecs: kafkaCodecs,
+      checkCrc: true,
     }),
   clock: telemetry.clock,
   yieldToIo: () => new Promise((resolve) => setImmediate(resolve)),

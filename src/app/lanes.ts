@@ -97,7 +97,14 @@ export function createLanes(options: LaneOptions): readonly LaneLink[] {
       metrics,
       source: createSource(source, config, telemetry),
       createDecoder: (dictionaries) =>
-        createDecoder('auto', { event: plan, metrics, dictionaries, hashKey, codecs: kafkaCodecs }),
+        createDecoder('auto', {
+          event: plan,
+          metrics,
+          dictionaries,
+          hashKey,
+          codecs: kafkaCodecs,
+          checkCrc: true,
+        }),
       clock: telemetry.clock,
       yieldToIo: () => new Promise((resolve) => setImmediate(resolve)),
       handOverMs: 0,
