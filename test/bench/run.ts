@@ -10,6 +10,7 @@
  *     --node-argument ARG     for Warden's Node, such as --cpu-prof
  *     --dry                   leave docs as it is
  */
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { KafkaCluster } from '../support/kafka-cluster.ts'
 import { startKafka } from '../support/kafka-service.ts'
@@ -84,12 +85,14 @@ try {
   const results = entries.map(({ peer: { key, name }, rounds, failure }) => {
     return { key, name, rounds, failure }
   })
+  const picture =
+    compression === 'none' ? '![Events per second of each peer](benchmarks.svg)\n\n' : ''
   const text = `${machine}\n\n${peersTable(results)}`
   console.log(text)
   if (!options.dry) {
-    replaceSection('benchmarks.md', `whole job: ${compression}`, text)
-    const note = `${spec.events / 1e6} M events of 312 bytes, two metrics, checkpoints every 10 s, 2 cores with the broker on them; npm run bench`
-    if (compression === 'none') {
+    replaceSection('benchmarks.md', `whole job: ${compression}`, picture + text)
+    const note = `${spec.events / 1e6} M events of 312 bytes, two metrics, checkpoints every 10 s; broker and peer share ${availableParallelism()} cores`
+    if (picture !== '') {
       writeDoc('benchmarks.svg', barsSvg('The whole job, from one Kafka topic', note, results))
     }
   }
