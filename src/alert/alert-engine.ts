@@ -10,6 +10,7 @@ import type { Pane } from '../core/pane.ts'
 import type { StateOperation, StateStore } from '../core/state-store.ts'
 import type { EpochMs } from '../core/time.ts'
 import { alertFact, type FactContext, heldFact } from './facts.ts'
+import { leftBehind } from './history/left-behind.ts'
 import { MetricHistory } from './history/metric-history.ts'
 import type { WindowBlock } from './history/window-block.ts'
 import { SourceSamples } from './judge/source-samples.ts'
@@ -60,6 +61,8 @@ export class AlertEngine {
   readonly #groups: Groups
   readonly #samples = new SourceSamples()
   #evaluatedAt: EpochMs | undefined
+  /** Removes what is stored of metrics that are gone. */
+  #leftBehind: readonly StateOperation[] = []
   #evidence: JobEvidence | undefined
 
   /** @param metrics what the job counts; windows of other metrics are not judged */
@@ -84,6 +87,7 @@ export class AlertEngine {
     this.states.restore(store)
     this.silences.restore(store)
     this.#groups.restore(store)
+    this.#leftBehind = leftBehind(store, this.histories)
     this.board.restored()
   }
 
@@ -134,9 +138,12 @@ export class AlertEngine {
     for (const rule of this.#rules) this.#run(rule, revised, context)
     const lives = this.#live.collect(this.#rules, this.#subjects, context)
     const notifications = this.#groups.update(lives, now)
+    const left = this.#leftBehind
+    this.#leftBehind = []
     this.#live.noteTold(lives)
     return {
       operations: [
+        ...left,
         ...[...this.histories.values()].flatMap((history) => history.takeChanges()),
         ...this.states.takeChanges(),
         ...this.silences.takeChanges(now),

@@ -139,3 +139,26 @@ test('a clock that jumps a day ahead and back judges no window twice and none be
   await rig.until(3 * hour + 5 * minute)
   assert.deepEqual(rig.said(), ['firing dead ZERO 1', 'resolved dead ZERO 1'])
 })
+
+test('what was remembered of a metric that is gone leaves the state, and its alerts are taken back', async () => {
+  const rules = { ...zero, other: { kind: 'zero', metric: 'pay' } }
+  const rig = new AlertRig(rules, [metricOf('loan'), metricOf('pay')])
+  for (const metric of ['loan', 'pay']) rig.window(metric, 0, { a: 5 })
+  await rig.until(2 * hour)
+  for (const metric of ['loan', 'pay']) rig.window(metric, hour, { a: 0 })
+  await rig.until(2 * hour + 5 * minute)
+  assert.deepEqual(rig.said().sort(), ['firing dead ZERO 1', 'firing other ZERO 1'])
+  const after = new AlertRig(zero, [metricOf('loan')], rig.now)
+  after.engine.restore(rig.store)
+  const left = () => [...rig.store.range('alert/', 'alert0')].filter(([key]) => key.includes('pay'))
+  assert.ok(left().length > 0)
+  const messages = []
+  for (let step = 0; step < 12; step++) {
+    after.now = (after.now + minute) as typeof after.now
+    const { operations, notifications } = after.engine.evaluate([], [], after.evidence())
+    await rig.store.commit(operations)
+    messages.push(...notifications.map(({ kind, group }) => `${kind} ${group.rule}`))
+  }
+  assert.deepEqual(left(), [])
+  assert.deepEqual(messages, ['correction other'])
+})
