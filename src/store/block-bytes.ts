@@ -102,6 +102,14 @@ export class BlockReader {
     this.position += bytes
   }
 
+  /** Goes behind the runs of `count` values. */
+  skipRuns(count: number): void {
+    for (let at = 0; at < count; ) {
+      this.varint()
+      at += this.varint()
+    }
+  }
+
   runs(into: Float64Array, start: number, count: number, shift: number): void {
     for (let at = start; at < start + count; ) {
       const value = this.varint() - shift

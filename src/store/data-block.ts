@@ -96,10 +96,13 @@ export function decodeBlock(bytes: Uint8Array, firstMs: number, into: PointColum
   } else {
     integers.fill(flags & ALL_INTEGERS ? 1 : 0, start, start + count)
   }
-  if (flags & VERSIONS) {
+  if (flags & VERSIONS && !into.versioned) {
+    reader.skipRuns(count)
+    reader.skipRuns(count)
+  } else if (flags & VERSIONS) {
     reader.runs(incarnations, start, count, 1)
     reader.runs(revisions, start, count, 0)
-  } else {
+  } else if (into.versioned) {
     incarnations.fill(UNVERSIONED, start, start + count)
     revisions.fill(0, start, start + count)
   }

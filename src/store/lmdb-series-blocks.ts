@@ -33,19 +33,20 @@ export class LmdbSeriesBlocks {
     this.#table = table
   }
 
-  /** The points of a series with `fromMs ≤ time < toMs`. */
+  /** The points of a series with `fromMs ≤ time < toMs`, without their versions. */
   read(seriesId: number, fromMs: number, toMs: number): PointColumns {
-    const points = new PointColumns()
-    if (fromMs >= toMs) return points
-    const tail = this.#table.tail(seriesId)
-    if (tail === undefined) return points
+    const tail = fromMs < toMs ? this.#table.tail(seriesId) : undefined
+    if (tail === undefined) return new PointColumns(0, false)
+    const blocks: StoredBlock[] = []
     if (tail.firstMs > fromMs) {
       const start = this.#table.floor(seriesId, fromMs)?.firstMs ?? fromMs
-      for (const { firstMs, bytes } of this.#table.range(seriesId, start, toMs)) {
-        decodeBlock(bytes, firstMs, points)
-      }
+      for (const block of this.#table.range(seriesId, start, toMs)) blocks.push(block)
     }
-    if (tail.firstMs < toMs) decodeBlock(tail.bytes, tail.firstMs, points)
+    if (tail.firstMs < toMs) blocks.push(tail)
+    // Columns of the right size at once: growing them took a third of a query's time (test/bench/store.ts).
+    const count = blocks.reduce((sum, { bytes }) => sum + blockLength(bytes), 0)
+    const points = new PointColumns(count, false)
+    for (const { firstMs, bytes } of blocks) decodeBlock(bytes, firstMs, points)
     points.clip(fromMs, toMs)
     return points
   }

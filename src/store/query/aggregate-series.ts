@@ -1,3 +1,4 @@
+import { lowerBound } from '../point-columns.ts'
 import type { Aggregator, Interpolation } from './aggregator.ts'
 import type { SeriesPoints } from './series-points.ts'
 
@@ -19,9 +20,12 @@ export function* aggregated(
   rate: boolean,
   untilMs: number,
 ): Generator<void, SeriesPoints> {
-  const merge = new SeriesMerge(group, aggregator.interpolation, rate)
   const allExact = !rate && group.every((series) => isExact(series))
   const mixed = !rate && !allExact && group.some((series) => series.integers !== undefined)
+  if (!rate && !mixed && isInStep(group)) {
+    return yield* aggregatedInStep(group, aggregator, allExact, untilMs)
+  }
+  const merge = new SeriesMerge(group, aggregator.interpolation, rate)
   const times: number[] = []
   const values: number[] = []
   const integers: number[] = []
@@ -46,6 +50,43 @@ export function* aggregated(
     values: Float64Array.from(values),
     integers: allExact || mixed ? Uint8Array.from(integers) : undefined,
   }
+}
+
+/** Do all series have points at the same times? Then nothing is interpolated. */
+function isInStep(group: readonly SeriesPoints[]): boolean {
+  const [first] = group
+  if (first === undefined) return false
+  const { length, times } = first
+  for (const series of group) {
+    if (series.length !== length) return false
+    for (let at = 0; at < length; at++) if (series.times[at] !== times[at]) return false
+  }
+  return true
+}
+
+/** `aggregated` for series in step, as those of one metric mostly are: half the time of the general way (test/bench/store.ts). */
+function* aggregatedInStep(
+  group: readonly SeriesPoints[],
+  aggregator: Aggregator,
+  exact: boolean,
+  untilMs: number,
+): Generator<void, SeriesPoints> {
+  const times = group[0]?.times ?? new Float64Array(0)
+  const length = lowerBound(times, group[0]?.length ?? 0, untilMs + 0.5)
+  const columns = group.map((series) => series.values)
+  const gathered = new Float64Array(columns.length)
+  const values = new Float64Array(length)
+  let work = 0
+  for (let at = 0; at < length; at++) {
+    for (let one = 0; one < columns.length; one++) gathered[one] = columns[one]?.[at] ?? Number.NaN
+    values[at] = aggregator.reduce(gathered, columns.length, exact)
+    work += columns.length
+    if (work >= WORK_PER_YIELD) {
+      work = 0
+      yield
+    }
+  }
+  return { length, times, values, integers: exact ? new Uint8Array(length).fill(1) : undefined }
 }
 
 function isExact(series: SeriesPoints): boolean {
