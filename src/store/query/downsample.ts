@@ -143,16 +143,13 @@ function downsampledToIntervals(
 ): SeriesPoints {
   const scanStart = intervals.floor(range.scanFromMs)
   const firstWhole = scanStart < range.scanFromMs ? intervals.next(scanStart) : scanStart
-  const times: number[] = []
-  const values: number[] = []
+  const result = new IntervalValues(points.length)
+  const single = new Float64Array(1)
   const filling = downsample.fill !== 'none'
   const fillValue = downsample.fill === 'zero' ? 0 : Number.NaN
   let due = scanStart
   const fillUntil = (timeMs: number): void => {
-    for (; filling && due < timeMs; due = intervals.next(due)) {
-      times.push(due)
-      values.push(fillValue)
-    }
+    for (; filling && due < timeMs; due = intervals.next(due)) result.push(due, fillValue)
   }
   let at = lowerBound(points.times, points.length, firstWhole)
   while (at < points.length) {
@@ -161,15 +158,39 @@ function downsampledToIntervals(
     const from = at
     while (at < points.length && (points.times[at] ?? 0) < end) at++
     fillUntil(start)
-    times.push(start)
-    values.push(downsample.aggregator.reduce(points.values.subarray(from, at), at - from, false))
+    // Mostly one point an interval: a view for each would take as long as all the rest (test/bench/store.ts).
+    single[0] = points.values[from] ?? Number.NaN
+    const inside = at - from === 1 ? single : points.values.subarray(from, at)
+    result.push(start, downsample.aggregator.reduce(inside, at - from, false))
     due = end
   }
   fillUntil(intervals.floor(range.scanToMs))
-  return {
-    length: times.length,
-    times: Float64Array.from(times),
-    values: Float64Array.from(values),
-    integers: undefined,
+  return result
+}
+
+/** Values of intervals in ascending time. Grows by itself. */
+class IntervalValues implements SeriesPoints {
+  length = 0
+  times: Float64Array
+  values: Float64Array
+  readonly integers = undefined
+
+  constructor(capacity: number) {
+    this.times = new Float64Array(capacity)
+    this.values = new Float64Array(capacity)
+  }
+
+  push(timeMs: number, value: number): void {
+    if (this.length === this.times.length) {
+      const capacity = 16 + 2 * this.length
+      const { times, values } = this
+      this.times = new Float64Array(capacity)
+      this.times.set(times)
+      this.values = new Float64Array(capacity)
+      this.values.set(values)
+    }
+    this.times[this.length] = timeMs
+    this.values[this.length] = value
+    this.length++
   }
 }
