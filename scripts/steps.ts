@@ -23,9 +23,9 @@ export async function unitTests(
   isolation: 'process' | 'file',
   files: readonly string[] = unitTestFiles(),
 ): Promise<NamedResult> {
-  const run = { files, node, mode: 'together', timeoutMs: 400_000 } as const
+  const run = { files, node, mode: 'together', timeoutMs: 900_000 } as const
   const bounds =
-    isolation === 'file' ? { fileTimeoutMs: 60_000 } : { fileTimeoutMs: 200_000, processes: 12 }
+    isolation === 'file' ? { fileTimeoutMs: 60_000 } : { fileTimeoutMs: 400_000, processes: 12 }
   return { suite, ...(await runTests({ ...run, ...bounds })) }
 }
 
@@ -56,7 +56,7 @@ async function importChecks(): Promise<NamedResult[]> {
 }
 
 export async function tool(args: readonly string[]): Promise<string | undefined> {
-  const ended = await runGroup(process.execPath, args, { timeoutMs: 120_000, show: false })
+  const ended = await runGroup(process.execPath, args, { timeoutMs: 300_000, show: false })
   return ended.why === undefined ? undefined : `${ended.tail.trim()}\n(${ended.why})`
 }
 
