@@ -57,7 +57,7 @@ async function bot(
       secret: server.secret,
       format: 'card',
       mention: [],
-      timeoutMs: 300,
+      timeoutMs: 1_000,
       style: { ...style, keyword: server.keyword },
       ...options,
     },

@@ -51,14 +51,14 @@ async function hook(...answers: Answer[]): Promise<{ url: string; taken: Taken[]
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, taken }
 }
 
-function webhook(url: string, secret?: string): WebhookNotifier {
+function webhook(url: string, secret?: string, timeoutMs = 10_000): WebhookNotifier {
   const notifier = new WebhookNotifier(
     {
       receiver: 'hook',
       url,
       secret,
       headers: { Authorization: 'Bearer t' },
-      timeoutMs: 150,
+      timeoutMs,
       style: plainStyle,
     },
     clock,
@@ -119,7 +119,7 @@ test('a hook that hangs, or answers a byte now and then, is given up in time; no
   for (const how of ['hang', 'drip'] as const) {
     const { url } = await hook(how)
     const startedAt = performance.now()
-    const result = await webhook(`${url}token-in-the-path`).send(
+    const result = await webhook(`${url}token-in-the-path`, undefined, 150).send(
       messageOf([notification()]),
       0,
       signal,
@@ -198,7 +198,7 @@ const mailer = (port: number, tls: 'never' | 'starttls' = 'never') =>
       password: undefined,
       from: 'warden@example.com',
       to: ['ops@example.com', 'boss@example.com'],
-      timeoutMs: 300,
+      timeoutMs: 1_000,
       style: plainStyle,
     },
     clock,
