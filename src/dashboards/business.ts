@@ -5,6 +5,7 @@ import {
   type Dashboard,
   dashboard,
   dataSourceVariable,
+  jobVariable,
   panel,
   promTargets,
   refIdOf,
@@ -38,18 +39,7 @@ export function businessDashboard(options: BusinessOptions): Dashboard {
       list: [
         dataSourceVariable('tsdb', 'opentsdb', 'Points'),
         dataSourceVariable('prometheus', 'prometheus', 'Warden’s metrics'),
-        {
-          name: 'job',
-          label: 'Prometheus job',
-          type: 'query',
-          datasource: { type: 'prometheus', uid: '${prometheus}' },
-          query: 'label_values(warden_event_time_lag_seconds, job)',
-          includeAll: true,
-          allValue: '.+',
-          multi: false,
-          refresh: 1,
-          current: { text: 'All', value: '$__all' },
-        },
+        jobVariable('warden_event_time_lag_seconds'),
       ],
     },
     annotations: {

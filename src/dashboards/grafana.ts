@@ -179,6 +179,20 @@ export const dataSourceVariable = (name: string, type: string, label: string) =>
   refresh: 1,
 })
 
+/** Prometheus adds the label `job`; one that scrapes several Wardens tells them apart by it. */
+export const jobVariable = (metric: string) => ({
+  name: 'job',
+  label: 'Prometheus job',
+  type: 'query',
+  datasource: { type: 'prometheus', uid: '${prometheus}' },
+  query: `label_values(${metric}, job)`,
+  includeAll: true,
+  allValue: '.+',
+  multi: false,
+  refresh: 1,
+  current: { text: 'All', value: '$__all' },
+})
+
 export function dashboard(
   uid: string,
   title: string,

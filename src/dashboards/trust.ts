@@ -2,18 +2,12 @@ import {
   type Dashboard,
   dashboard,
   dataSourceVariable,
-  type PanelOptions,
-  panel,
-  promTargets,
+  jobVariable,
   row,
   type Unplaced,
   warnAt,
 } from './grafana.ts'
-
-type Queries = readonly (readonly [expr: string, legend: string])[]
-
-const of = '{job=~"$job"}'
-const per = '[$__rate_interval]'
+import { lines, of, per, stat } from './prom-panels.ts'
 
 /** Is the number on the other dashboard true? From Warden's own metrics only: it still speaks when the store is away. */
 export function trustDashboard(): Dashboard {
@@ -25,6 +19,8 @@ export function trustDashboard(): Dashboard {
     ...counting(),
     row('Writing'),
     ...writing(),
+    row('Alerts'),
+    ...alerts(),
     row('State'),
     ...state(),
   ]
@@ -33,18 +29,7 @@ export function trustDashboard(): Dashboard {
     templating: {
       list: [
         dataSourceVariable('prometheus', 'prometheus', 'Warden’s metrics'),
-        {
-          name: 'job',
-          label: 'Prometheus job',
-          type: 'query',
-          datasource: { type: 'prometheus', uid: '${prometheus}' },
-          query: 'label_values(warden_checkpoint_age_seconds, job)',
-          includeAll: true,
-          allValue: '.+',
-          multi: false,
-          refresh: 1,
-          current: { text: 'All', value: '$__all' },
-        },
+        jobVariable('warden_checkpoint_age_seconds'),
       ],
     },
   })
@@ -74,12 +59,22 @@ function answers(): Unplaced[] {
       unit: 's',
       defaults: { thresholds: warnAt(60, 120) },
     }),
-    stat('Dead letters, 1 h', 3, `sum(increase(warden_dead_letters_total${of}[1h])) or vector(0)`, {
-      defaults: { decimals: 0, thresholds: warnAt(1, 1_000) },
-    }),
-    stat('Late events, 1 h', 3, `sum(increase(warden_late_events_total${of}[1h])) or vector(0)`, {
-      defaults: { decimals: 0, thresholds: warnAt(1, 1_000) },
-    }),
+    stat(
+      'Dead letters, 1 h',
+      3,
+      `sum(increase(warden_dead_letters_total${of}[1h])) or on() vector(0)`,
+      {
+        defaults: { decimals: 0, thresholds: warnAt(1, 1_000) },
+      },
+    ),
+    stat(
+      'Late events, 1 h',
+      3,
+      `sum(increase(warden_late_events_total${of}[1h])) or on() vector(0)`,
+      {
+        defaults: { decimals: 0, thresholds: warnAt(1, 1_000) },
+      },
+    ),
   ]
 }
 
@@ -102,6 +97,20 @@ function reading(): Unplaced[] {
     ),
     lines('Lag', [[`warden_lag_records${of}`, '{{source}} {{partition}}']]),
     lines(
+      'Lanes',
+      [
+        [
+          `sum by (source, lane) (rate(warden_lane_busy_seconds_total${of}${per})) or on() vector(0)`,
+          '{{source}} lane {{lane}}: busy',
+        ],
+        [
+          `sum by (source, lane) (rate(warden_lane_back_pressured_seconds_total${of}${per})) or on() vector(0)`,
+          '{{source}} lane {{lane}}: waiting for others',
+        ],
+      ],
+      { unit: 'percentunit' },
+    ),
+    lines(
       'Not reading',
       [
         [`rate(warden_backpressure_seconds_total${of}${per})`, 'backpressure'],
@@ -122,7 +131,7 @@ function counting(): Unplaced[] {
       'Dead letters',
       [
         [
-          `sum by (source, reason) (rate(warden_dead_letters_total${of}${per})) or vector(0)`,
+          `sum by (source, reason) (rate(warden_dead_letters_total${of}${per})) or on() vector(0)`,
           '{{source}} {{reason}}',
         ],
       ],
@@ -130,16 +139,21 @@ function counting(): Unplaced[] {
     ),
     lines(
       'Late events',
-      [[`sum by (metric) (rate(warden_late_events_total${of}${per})) or vector(0)`, '{{metric}}']],
+      [
+        [
+          `sum by (metric) (rate(warden_late_events_total${of}${per})) or on() vector(0)`,
+          '{{metric}}',
+        ],
+      ],
       { unit: 'cps' },
     ),
     lines('Corrections and partial windows, 1 h', [
       [
-        `sum by (metric) (increase(warden_panes_total{job=~"$job",firing="late"}[1h])) or vector(0)`,
+        `sum by (metric) (increase(warden_panes_total{job=~"$job",firing="late"}[1h])) or on() vector(0)`,
         '{{metric}}: late panes',
       ],
       [
-        `sum by (metric) (increase(warden_partial_windows_total${of}[1h])) or vector(0)`,
+        `sum by (metric) (increase(warden_partial_windows_total${of}[1h])) or on() vector(0)`,
         '{{metric}}: partial windows',
       ],
     ]),
@@ -183,7 +197,7 @@ function writing(): Unplaced[] {
       'Points not written at once',
       [
         [
-          `sum by (sink, outcome) (rate(warden_sink_points_total{job=~"$job",outcome!="written"}${per})) or vector(0)`,
+          `sum by (sink, outcome) (rate(warden_sink_points_total{job=~"$job",outcome!="written"}${per})) or on() vector(0)`,
           '{{sink}} {{outcome}}',
         ],
       ],
@@ -204,7 +218,41 @@ function writing(): Unplaced[] {
     }),
     lines(
       'Time until nothing waits',
-      [[`warden_sink_drain_eta_seconds${of} < +Inf or vector(0)`, '{{sink}}']],
+      [[`warden_sink_drain_eta_seconds${of} < +Inf or on() vector(0)`, '{{sink}}']],
+      { unit: 's' },
+    ),
+  ]
+}
+
+/** 0 where the config has no alerts. */
+function alerts(): Unplaced[] {
+  const firing = 'warden_alerts{job=~"$job",state="firing"}'
+  return [
+    lines('Firing', [[`sum by (rule) (${firing}) or on() vector(0)`, '{{rule}}']]),
+    lines('Series by verdict', [
+      [
+        `sum by (metric, verdict) (warden_verdict_series${of}) or on() vector(0)`,
+        '{{metric}} {{verdict}}',
+      ],
+    ]),
+    lines(
+      'Notifications',
+      [
+        [
+          `sum by (receiver, outcome) (rate(warden_notifications_total${of}${per})) or on() vector(0)`,
+          '{{receiver}} {{outcome}}',
+        ],
+      ],
+      { unit: 'cps' },
+    ),
+    lines(
+      'Oldest notification that waits',
+      [
+        [
+          `max by (receiver) (warden_notification_oldest_seconds${of}) or on() vector(0)`,
+          '{{receiver}}',
+        ],
+      ],
       { unit: 's' },
     ),
   ]
@@ -224,15 +272,15 @@ function state(): Unplaced[] {
       { unit: 's' },
     ),
     lines('Failures, 1 h', [
-      [`sum(increase(warden_checkpoint_failures_total${of}[1h])) or vector(0)`, 'checkpoints'],
-      [`sum(increase(warden_restarts_total${of}[1h])) or vector(0)`, 'restarts'],
-      [`sum by (code) (increase(warden_errors_total${of}[1h])) or vector(0)`, '{{code}}'],
+      [`sum(increase(warden_checkpoint_failures_total${of}[1h])) or on() vector(0)`, 'checkpoints'],
+      [`sum(increase(warden_restarts_total${of}[1h])) or on() vector(0)`, 'restarts'],
+      [`sum by (code) (increase(warden_errors_total${of}[1h])) or on() vector(0)`, '{{code}}'],
     ]),
     lines(
       'On disk',
       [
         [`warden_state_bytes${of}`, 'state'],
-        [`warden_store_bytes${of} or vector(0)`, 'points of the embedded store'],
+        [`warden_store_bytes${of} or on() vector(0)`, 'points of the embedded store'],
       ],
       { unit: 'bytes' },
     ),
@@ -241,23 +289,4 @@ function state(): Unplaced[] {
       [`warden_series${of}`, '{{metric}}: series'],
     ]),
   ]
-}
-
-function stat(title: string, w: number, expr: string, options: PanelOptions = {}): Unplaced {
-  return panel('stat', title, { w, h: 4 }, promTargets([[expr, title]], true), {
-    ...options,
-    options: {
-      colorMode: options.defaults?.thresholds === undefined ? 'none' : 'background',
-      graphMode: 'none',
-      reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },
-    },
-  })
-}
-
-function lines(title: string, queries: Queries, options: PanelOptions = {}): Unplaced {
-  return panel('timeseries', title, { w: 12, h: 7 }, promTargets(queries), {
-    ...options,
-    defaults: { min: 0, ...options.defaults },
-    custom: { drawStyle: 'line', fillOpacity: 5, spanNulls: false },
-  })
 }
