@@ -14,6 +14,9 @@ export interface Program {
   readonly givesCounts: boolean
 }
 
+/** Longest time in which a program says nothing. */
+const stallMs = 180_000
+
 /**
  * Runs programs that read the topic together. Each says `counted N` on the way and `result JSON` when it has seen all it will;
  * it stays until its input ends, so that it can be looked at.
@@ -26,11 +29,17 @@ export async function measurePrograms(task: Task, programs: readonly Program[]):
   const roots = children.flatMap(({ pid }) => pid ?? [])
   const watch = new Stopwatch(topic.records, () => processTree(roots))
   const counted = children.map(() => 0)
+  const kill = () => {
+    for (const child of children) child.kill('SIGKILL')
+  }
+  let stalled = setTimeout(kill, stallMs)
   try {
     const results = await Promise.all(
       children.map(async (child, index) => {
         for await (const line of createInterface({ input: child.stdout })) {
           const [word, rest = ''] = split(line)
+          clearTimeout(stalled)
+          stalled = setTimeout(kill, stallMs)
           if (word === 'counted') {
             counted[index] = Number(rest)
             watch.reached(counted.reduce((sum, one) => sum + one, 0))
@@ -38,7 +47,7 @@ export async function measurePrograms(task: Task, programs: readonly Program[]):
             return JSON.parse(rest) as Readonly<Record<string, number>>
           }
         }
-        throw new Error(`${programs[index]?.args.join(' ')} ended without a result`)
+        throw new Error(`${programs[index]?.args.join(' ')} ended without a result, or stood still`)
       }),
     )
     const measured = watch.measured(undefined)
@@ -50,6 +59,7 @@ export async function measurePrograms(task: Task, programs: readonly Program[]):
     }
     return measured
   } finally {
+    clearTimeout(stalled)
     for (const child of children) {
       child.stdin.end()
       const timer = setTimeout(() => child.kill('SIGKILL'), 5_000)

@@ -20,7 +20,7 @@ from confluent_kafka import OFFSET_BEGINNING
 
 bootstrap, topic, process, addresses = sys.argv[1:5]
 
-STEP = 20_000
+STEP = 5_000
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 # bytewax has one watermark for each key over all partitions, and processes read theirs as far apart as it comes: nothing is late.
 WAIT = timedelta(days=1)

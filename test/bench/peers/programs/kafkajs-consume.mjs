@@ -12,7 +12,7 @@ const step = Math.ceil(records / 100)
 // kafkajs brings gzip only; it gets the fastest code for the others that Warden has, too.
 const inflate = {
   LZ4: (bytes) => compressionsAlgorithms.lz4.decompressSync(bytes),
-  Snappy: (bytes) => compressionsAlgorithms.snappy.decompressSync(bytes),
+  Snappy: snappy,
   ZSTD: zlib.zstdDecompressSync,
 }
 for (const [name, decompress] of Object.entries(inflate)) {
@@ -20,6 +20,18 @@ for (const [name, decompress] of Object.entries(inflate)) {
     compress: () => Promise.reject(new Error('reads only')),
     decompress: async (bytes) => decompress(bytes),
   })
+}
+
+/** As Java writes it: 16 bytes of header, then blocks with their length before them. */
+function snappy(bytes) {
+  const blocks = []
+  for (let at = 16; at < bytes.length; ) {
+    const length = bytes.readInt32BE(at)
+    const block = bytes.subarray(at + 4, at + 4 + length)
+    blocks.push(compressionsAlgorithms.snappy.decompressSync(block))
+    at += 4 + length
+  }
+  return Buffer.concat(blocks)
 }
 
 /**
