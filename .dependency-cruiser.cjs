@@ -2,7 +2,7 @@
  * The walls between the folders. Every rule is an error; scripts/import-rules.ts runs them and fails as well when
  * fewer modules were seen than there are source files.
  */
-const stage = '^src/(ingest|dedup|aggregate|sink|alert|store|state|config|lease|dashboards)/'
+const stage = '^src/(ingest|enrich|dedup|aggregate|sink|alert|store|state|config|lease|dashboards)/'
 
 /** A file that touches the outside world is named after it. */
 const edge =
@@ -10,7 +10,7 @@ const edge =
 
 /** The interfaces through which the rest of the program sees the outside world. */
 const port =
-  '^src/(core|ingest|dedup|sink|alert|state)/(source|side-output|dedup-store|sink|notifier|state-store)[.]ts$'
+  '^src/(core|ingest|enrich|dedup|sink|alert|state)/(source|side-output|origin|dedup-store|sink|notifier|state-store)[.]ts$'
 
 /** The files that put concrete parts together. */
 const app = '^src/app([.]ts$|-[a-z-]+[.]ts$|/)'
@@ -54,7 +54,7 @@ module.exports = {
       from: { path: '^src/pipeline/' },
       to: {
         path: '^src/',
-        pathNot: '^src/(core|pipeline|state|ingest|dedup|aggregate|sink|alert)/',
+        pathNot: '^src/(core|pipeline|state|ingest|enrich|dedup|aggregate|sink|alert)/',
       },
     },
     {
@@ -74,7 +74,7 @@ module.exports = {
       from: { path: '^src/spec/' },
       to: {
         path: '^src/',
-        pathNot: '^src/(core|spec|config|pipeline|state|ingest|dedup|aggregate|sink|alert)/',
+        pathNot: '^src/(core|spec|config|pipeline|state|ingest|enrich|dedup|aggregate|sink|alert)/',
       },
     },
     {
@@ -108,7 +108,7 @@ module.exports = {
         'Node and libraries do I/O in files named after the outside system; the others take what they need as arguments.',
       severity: 'error',
       from: {
-        path: '^src/(core|ingest|dedup|aggregate|sink|alert|store|state|pipeline|dashboards)/',
+        path: '^src/(core|ingest|enrich|dedup|aggregate|sink|alert|store|state|pipeline|dashboards)/',
         pathNot: edge,
       },
       to: {

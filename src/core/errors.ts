@@ -26,6 +26,8 @@ export const errorCodes = {
   source_stalled: { fault: 'external', recovery: 'retry' },
   dedup_unreachable: { fault: 'external', recovery: 'retry' },
   dedup_refused: { fault: 'user', recovery: 'stop' },
+  enrich_unreachable: { fault: 'external', recovery: 'retry' },
+  enrich_refused: { fault: 'user', recovery: 'stop' },
   partitions_changed: { fault: 'external', recovery: 'retry' },
   data_loss: { fault: 'external', recovery: 'stop' },
   too_many_dead_letters: { fault: 'external', recovery: 'stop' },

@@ -73,6 +73,18 @@ export interface DimensionPlan {
   readonly path: FieldPath
   /** Value where the field is missing or null; without one such an event is a dead letter. */
   readonly missing: string | undefined
+  /** The field is a key, and the value is looked up. */
+  readonly lookup?: LookupPlan | undefined
+}
+
+/** How a key becomes the value of a dimension. The value of a key is found once per window, and then stays. */
+export interface LookupPlan {
+  /** Name of the table it is looked up in. */
+  readonly from: string
+  /** Field of the entry; an entry that is a text has none, and is the value itself. */
+  readonly field: string
+  /** Value of a key that has none. */
+  readonly unknown: string
 }
 
 export interface WindowPlan {
@@ -142,6 +154,8 @@ export interface MetricPlan {
   readonly declaredSeries: readonly (readonly string[])[]
   /** Bound of the series dictionary; events of further series are dead letters. */
   readonly maxSeries: number
+  /** Combinations of the dimensions' own fields that are told apart where some are keys of a lookup; the keys of further ones are unknown. */
+  readonly maxKeys?: number | undefined
 }
 
 export interface ZeroFillPlan {
