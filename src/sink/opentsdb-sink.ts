@@ -21,6 +21,8 @@ export interface OpentsdbSinkOptions {
   readonly headers: Readonly<Record<string, string>>
   /** Bodies of at least so many bytes are compressed. */
   readonly gzipFromBytes: number
+  /** A connection that was idle for so long, ms, is closed and not used again. */
+  readonly idleMs: number
 }
 
 /** Share of the client's timeout that the TSD may wait for its storage. */
@@ -37,6 +39,7 @@ export function opentsdbSinkOptions(
     connections: 4,
     headers: {},
     gzipFromBytes: 256 * 1024,
+    idleMs: 4_000,
     ...options,
   }
 }
@@ -84,6 +87,9 @@ export class OpentsdbSink implements Sink {
       keepAlive: true,
       maxSockets: options.connections,
       scheduling: 'fifo',
+      // Shorter than the 5 s after which servers in front of a TSD close (Node, Apache): a put on a connection that is just
+      // being closed has no known outcome.
+      timeout: options.idleMs,
     } as const
     this.#agent = options.url.startsWith('https:')
       ? new HttpsAgent(agentOptions)

@@ -4,7 +4,7 @@ import { after, before, describe, type TestContext, test } from 'node:test'
 import { HoldingProxy } from '../support/holding-proxy.ts'
 import type { KafkaCluster } from '../support/kafka-cluster.ts'
 import { type Shared, sharedKafka, sharedOpentsdb } from '../support/shared-services.ts'
-import { WardenHome, type WardenProcess } from '../support/warden-process.ts'
+import { type LogLine, WardenHome, type WardenProcess } from '../support/warden-process.ts'
 import { BruteForce } from './brute-force.ts'
 import { assertEveryRecordOnce, assertSamePoints, expectedPoints } from './compare-points.ts'
 import {
@@ -133,7 +133,12 @@ async function everyPhase(t: TestContext): Promise<void> {
       expectedPoints(expected, one.prefix),
     )
     assertEveryRecordOnce(one.home, figures, expected)
-    assert.deepEqual(one.complaints, [])
+    // Warnings tell of what cured itself, which a busy machine brings about.
+    for (const line of one.complaints) t.diagnostic(JSON.stringify(line))
+    assert.deepEqual(
+      one.complaints.filter(({ level }) => level === 'error'),
+      [],
+    )
     const { records, counted, garbage } = expected
     t.diagnostic(
       `${one.prefix}: ${points} points equal; ${records} events = ${counted} counted + ${late} late + ${garbage.size} dead`,
@@ -150,7 +155,7 @@ interface Job {
   readonly group: string
   readonly bruteForce: BruteForce
   /** Warnings and errors of all lives. */
-  readonly complaints: string[]
+  readonly complaints: LogLine[]
 }
 
 /** Until every phase has had its kills. */
@@ -210,8 +215,6 @@ function summary(kills: ReadonlyMap<Phase, number>): string {
   return [...kills].map(([phase, count]) => `${phase}: ${count}`).join(', ')
 }
 
-function complaintsOf(warden: WardenProcess): string[] {
-  return warden.lines
-    .filter(({ level }) => level === 'warn' || level === 'error')
-    .map((line) => JSON.stringify(line))
+function complaintsOf(warden: WardenProcess): LogLine[] {
+  return warden.lines.filter(({ level }) => level === 'warn' || level === 'error')
 }

@@ -92,6 +92,10 @@ export class FakeOpentsdb {
     this.#port = (this.#server.address() as AddressInfo).port
   }
 
+  get openConnections(): number {
+    return this.#sockets.size
+  }
+
   get url(): string {
     return `http://127.0.0.1:${this.#port}`
   }

@@ -50,6 +50,8 @@ export class HoldingProxy {
 
   static async start(target: string, options: HoldingProxyOptions = {}): Promise<HoldingProxy> {
     const server = createServer()
+    // As a TSD, which closes no idle connection: a put on its way at that moment would have no known outcome.
+    server.keepAliveTimeout = 0
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     return new HoldingProxy(target, server, (server.address() as AddressInfo).port, options)

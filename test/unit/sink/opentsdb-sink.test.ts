@@ -8,6 +8,7 @@ import {
 import type { DataPoint } from '../../../src/sink/sink.ts'
 import { contractPoints } from '../../contract/sink.ts'
 import { FakeOpentsdb, type PutAnswer } from '../../support/fake-opentsdb.ts'
+import { until } from '../../support/until.ts'
 
 const never = new AbortController().signal
 const kinds = (outcomes: readonly { readonly kind: string }[]) => outcomes.map(({ kind }) => kind)
@@ -59,6 +60,27 @@ describe('OpentsdbSink against a server that misbehaves', () => {
   it('keeps connections open', async () => {
     for (let i = 0; i < 5; i++) await write(contractPoints(1))
     assert.equal(server.connections, 1)
+  })
+
+  it('closes an idle connection before a server would', async () => {
+    assert.ok(opentsdbSinkOptions({ name: 'tsdb', url: server.url }).idleMs < 5_000)
+    await connect({ idleMs: 20 })
+    await write(contractPoints(1))
+    await until('it is closed', () => server.openConnections === 0)
+    await write(contractPoints(1))
+    assert.equal(server.connections, 2)
+  })
+
+  it('waits for an answer longer than it keeps idle connections', async () => {
+    await connect({ idleMs: 20 })
+    answers({
+      kind: 'custom',
+      run: (response, store) => {
+        store()
+        setTimeout(() => response.writeHead(204).end(), 100)
+      },
+    })
+    assert.deepEqual(kinds((await write(contractPoints(1))).outcomes), ['written'])
   })
 
   it('compresses bodies above a size', async () => {
