@@ -2,7 +2,7 @@ import type { Keep } from '../core/plan.ts'
 
 /**
  * Port of what one metric × window knows of its users. `FingerprintTable` is the exact one; the others give up something for
- * bounded memory or shared state. All calls are synchronous: a backend that has to ask elsewhere does so in `BatchPreparer`.
+ * bounded memory or shared state. All calls are synchronous: a backend that has to ask elsewhere does so in `ClaimPreparer`.
  */
 export interface DedupStore {
   /** Distinct keys, as far as the backend knows. */
@@ -47,7 +47,7 @@ export interface KeyClaims {
 }
 
 /** The asynchronous half of a backend: called once a batch, before its rows are offered with their index as `row`. */
-export interface BatchPreparer {
+export interface ClaimPreparer {
   /**
    * Finds out what each row is. Resolves when all verdicts are there: an outage of the backend is a wait, and with it
    * backpressure. Rejects with the signal's reason when aborted, or with a WardenError that no waiting will cure.

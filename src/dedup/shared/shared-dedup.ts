@@ -2,7 +2,7 @@ import { fullJitter } from '../../core/backoff.ts'
 import { asWardenError, type WardenError } from '../../core/errors.ts'
 import type { Counter, Gauge, Histogram, Telemetry } from '../../core/telemetry.ts'
 import { durationMs } from '../../core/time.ts'
-import type { BatchPreparer, DedupStore, KeyClaims } from '../dedup-store.ts'
+import type { ClaimPreparer, DedupStore, KeyClaims } from '../dedup-store.ts'
 import { DUPLICATE, FIRST } from '../fingerprint-table.ts'
 import type { ClaimServer } from './claim-server.ts'
 import { type Position, PositionCache } from './position-cache.ts'
@@ -26,7 +26,7 @@ const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 
  * key is the position of the event that counts for it, so that a replay which meets its own position is the first again, and
  * nothing is counted twice or not at all. A slice's keys lie in buckets of their own and go as a whole.
  */
-export class SharedDedup implements BatchPreparer {
+export class SharedDedup implements ClaimPreparer {
   readonly #server: ClaimServer
   readonly #options: SharedDedupOptions
   readonly #telemetry: Telemetry

@@ -1,10 +1,11 @@
+import { type BatchPreparer, preparersInTurn } from '../../core/batch-preparer.ts'
 import { asWardenError, WardenError } from '../../core/errors.ts'
 import { createDecodedBatch, type DecodedBatch } from '../../core/rows.ts'
 import { SeriesDictionary } from '../../core/series.ts'
 import type { Clock } from '../../core/telemetry.ts'
 import type { EpochMs } from '../../core/time.ts'
 import type { Decoder } from '../../ingest/decoder.ts'
-import type { PartitionStatus, Source } from '../../ingest/source.ts'
+import type { PartitionPosition, PartitionStatus, Source } from '../../ingest/source.ts'
 import { Wakeup } from '../../ingest/wakeup.ts'
 import { CountingLane, type LaneParts } from './counting-lane.ts'
 import { deadRecord } from './dead-record.ts'
@@ -21,6 +22,8 @@ import { LaneStopwatch } from './lane-stopwatch.ts'
 export interface RunnerParts extends Omit<LaneParts, 'dictionaries' | 'send'> {
   readonly source: Source
   readonly createDecoder: (dictionaries: readonly SeriesDictionary[]) => Decoder
+  /** What batches wait for before they are counted, in this order; nothing unless given. `dictionaries` are the decoder's. */
+  readonly createPreparers?: (dictionaries: readonly SeriesDictionary[]) => readonly BatchPreparer[]
   readonly clock: Clock
   /** Lets waiting I/O run; resolves soon. */
   readonly yieldToIo: () => Promise<void>
@@ -41,7 +44,21 @@ const maxDeadBytes = 8 * 2 ** 20
 /** Reason of an abort that only ends a wait; one object, as a new DOMException each time costs a stack trace. */
 const waited = new Error('waited')
 
-/** One lane with its source: source → decode → count, and messages to the main half. opening → loading → running → stopped. */
+/** The decoded batch, while it waits for its preparers: taken from the source, and not counted yet. */
+interface HeldBatch {
+  readonly partition: number
+  readonly name: string
+  /** Where its partition stood before it: what a checkpoint that is cut meanwhile says. */
+  readonly position: PartitionPosition
+  /** Records (bytes for `lines`) that it holds, about. */
+  readonly span: number
+  isReady: boolean
+}
+
+/**
+ * One lane with its source: source → decode → prepare → count, and messages to the main half.
+ * opening → loading → running ⇄ holding a batch → stopped.
+ */
 export class LaneRunner {
   readonly #parts: RunnerParts
   readonly #source: Source
@@ -51,6 +68,10 @@ export class LaneRunner {
   readonly #batch: DecodedBatch
   readonly #wakeup = new Wakeup()
   readonly #stopwatch: LaneStopwatch
+  /** undefined: batches are counted as they are decoded. */
+  readonly #preparer: BatchPreparer | undefined
+  readonly #abandon = new AbortController()
+  #held: HeldBatch | undefined
   #known = 0
   #dead: DeadRecord[] = []
   #deadBytes = 0
@@ -82,6 +103,8 @@ export class LaneRunner {
       parts.metrics.map((metric) => metric.values.length),
     )
     this.#stopwatch = new LaneStopwatch(parts.clock)
+    const preparers = parts.createPreparers?.(this.#dictionaries) ?? []
+    this.#preparer = preparers.length === 0 ? undefined : preparersInTurn(preparers)
   }
 
   receive(message: ToLane): void {
@@ -96,13 +119,13 @@ export class LaneRunner {
   }
 
   async stop(): Promise<void> {
-    this.#isStopped = true
-    this.#wakeup.notify()
+    this.#end()
     await this.#running
   }
 
   async close(): Promise<void> {
     await this.stop()
+    await this.#preparer?.close?.()
     await this.#source.close().catch(() => {})
   }
 
@@ -178,33 +201,72 @@ export class LaneRunner {
   get #mayTake(): boolean {
     const { isAligning, isAhead } = this.#lane
     if (this.#isPaused || this.#isOver || this.#hasEnded || isAligning || isAhead) return false
+    if (this.#held !== undefined) return false
     const isFull = this.#lane.segments >= maxSegments || this.#deadBytes >= maxDeadBytes
     return this.#untaken < maxUntaken || !isFull
   }
 
-  /** Takes and counts one batch; false when nothing was buffered. */
+  /** Takes and counts one batch; false when nothing was buffered, or what was taken must wait. */
   #step(now: EpochMs): boolean {
+    if (this.#held !== undefined) return this.#release(this.#held, now)
     if (!this.#mayTake) return false
+    const before = this.#preparer === undefined ? [] : this.#positions()
     const taken = this.#source.take()
     if (taken === undefined) return false
     this.#notice(now)
-    const status = this.#source.partitions()[taken.partition]
+    const { partition } = taken
+    const status = this.#source.partitions()[partition]
     if (status === undefined) {
       throw new WardenError('internal', `${this.#source.name} gave a batch of an unknown partition`)
     }
-    const batch = this.#batch
+    const { name } = status
     try {
-      this.#decoder.decode(taken, now, batch)
+      this.#decoder.decode(taken, now, this.#batch)
     } catch (cause) {
       // The decoder sees bytes, and does not know whose.
       const { code, message } = asWardenError(cause)
-      throw new WardenError(code, `${this.#source.name}/${status.name}: ${message}`, { cause })
+      throw new WardenError(code, `${this.#source.name}/${name}: ${message}`, { cause })
     }
-    if (batch.rejects.length > 0) this.#setAside(status.name)
+    const { signal } = this.#abandon
+    const waiting = this.#preparer?.prepare(this.#batch, { partition: name, now }, signal)
+    if (waiting === undefined) {
+      this.#count(name, now)
+      return true
+    }
+    const span = taken.nextOffset - taken.fromOffset
+    const position = before[partition] ?? { ...status.position, offset: taken.fromOffset }
+    this.#hold({ partition, name, position, span, isReady: false }, waiting)
+    return true
+  }
+
+  #hold(held: HeldBatch, waiting: Promise<void>): void {
+    this.#held = held
+    waiting.then(
+      () => {
+        held.isReady = true
+        this.#wakeup.notify()
+      },
+      (error) => {
+        if (!this.#isStopped) this.#fail(error)
+      },
+    )
+  }
+
+  /** Counts the batch that was held, once it is ready and belongs to the next checkpoint. */
+  #release({ name, isReady }: HeldBatch, now: EpochMs): boolean {
+    // After the last cut nothing is counted: it is read again after the restart.
+    if (!isReady || this.#lane.isAligning || this.#isOver) return false
+    this.#held = undefined
+    this.#count(name, now)
+    return true
+  }
+
+  #count(partition: string, now: EpochMs): void {
+    const batch = this.#batch
+    if (batch.rejects.length > 0) this.#setAside(partition)
     this.#records += batch.records
     this.#lastRecordTimestamp = Math.max(this.#lastRecordTimestamp, batch.lastRecordTimestamp)
-    this.#lane.apply(batch, status.name, now)
-    return true
+    this.#lane.apply(batch, partition, now)
   }
 
   #setAside(partition: string): void {
@@ -229,7 +291,9 @@ export class LaneRunner {
     this.#tickedAt = now
     this.#notice(now)
     const statuses = this.#source.partitions()
-    this.#lane.tick(now, (partition) => statuses[partition]?.caughtUpAt)
+    this.#lane.tick(now, (partition) =>
+      partition === this.#held?.partition ? undefined : statuses[partition]?.caughtUpAt,
+    )
     const ends = !this.#hasEnded && this.#mayTake && this.#source.ended()
     if (ends) this.#hasEnded = true
     if (ends || this.#untaken < maxUntaken) this.#handOver(undefined)
@@ -286,19 +350,29 @@ export class LaneRunner {
     for (; this.#known < count; this.#known++) this.#lane.addPartition(this.#known, now)
   }
 
-  /** As they are at this moment. */
+  /** Copies of where the partitions stand. */
+  #positions(): PartitionPosition[] {
+    return this.#source.partitions().map(({ position }) => {
+      const { offset, identity } = position
+      return { offset, identity }
+    })
+  }
+
+  /** As they are at this moment; what is held was not read yet. */
   #partitions(): PartitionStatus[] {
+    const held = this.#held
     return this.#source
       .partitions()
       .slice(0, this.#known)
-      .map(({ name, position, readFrom, caughtUpAt, lag, trouble, lost }) => {
-        const { offset, identity } = position
+      .map(({ name, position, readFrom, caughtUpAt, lag, trouble, lost }, index) => {
+        const isHeld = index === held?.partition
+        const { offset, identity } = isHeld ? held.position : position
         return {
           name,
           position: { offset, identity },
           readFrom,
-          caughtUpAt,
-          lag,
+          caughtUpAt: isHeld ? undefined : caughtUpAt,
+          lag: isHeld && lag !== undefined ? lag + held.span : lag,
           trouble,
           lost: lost && { ...lost },
         }
@@ -332,9 +406,14 @@ export class LaneRunner {
     }
   }
 
-  #fail(error: unknown): void {
+  #end(): void {
     this.#isStopped = true
+    this.#abandon.abort(new Error('the lane stops'))
     this.#wakeup.notify()
+  }
+
+  #fail(error: unknown): void {
+    this.#end()
     this.#parts.toMain({ kind: 'failed', error })
   }
 }
