@@ -87,21 +87,24 @@ export function showProgress(result: NamedResult): void {
   console.log(`${verdict.padEnd(6)} ${result.suite}  ${seconds(result.ms)}`)
 }
 
-/** Failures in full, a table of the suites, and as the last line `N passed, N failed`. @returns whether all is well */
-export function showResults(results: readonly NamedResult[]): boolean {
-  const failed = results.flatMap(({ suite, failures }) =>
-    failures.map((one) => ({ suite, ...one })),
-  )
-  for (const { suite, name, where, error } of failed) {
+/** What failed, in full. */
+export function showFailures({ suite, failures }: NamedResult): void {
+  for (const { name, where, error } of failures) {
     console.log(`\n✗ ${suite}: ${name}${where === '' ? '' : `  (${where})`}`)
     console.log(error.replace(/^/gm, '    '))
   }
+}
+
+/** Failures in full, a table of the suites, and as the last line `N passed, N failed`. @returns whether all is well */
+export function showResults(results: readonly NamedResult[]): boolean {
+  for (const result of results) showFailures(result)
   const skipped = results.flatMap((result) => result.skipped)
   if (skipped.length > 0) console.log(`\nSkipped:\n${skipped.join('\n').replace(/^/gm, '  ')}`)
   console.log(`\n${table(results)}\n`)
   const passed = results.reduce((sum, result) => sum + result.passed, 0)
-  console.log(`${passed} passed, ${failed.length} failed`)
-  return failed.length === 0
+  const failed = results.reduce((sum, result) => sum + result.failures.length, 0)
+  console.log(`${passed} passed, ${failed} failed`)
+  return failed === 0
 }
 
 function table(results: readonly NamedResult[]): string {

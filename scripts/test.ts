@@ -9,6 +9,7 @@ import { inClosure, type ServiceRun, startServices, whyLeftOut } from './service
 import { filesUnder } from './source-files.ts'
 import {
   type NamedResult,
+  showFailures,
   showProgress,
   showResults,
   staticChecks,
@@ -30,6 +31,8 @@ function take(...more: readonly NamedResult[]): void {
   for (const result of more) {
     results.push(result)
     showProgress(result)
+    // At once: who watches a long run need not wait for its end.
+    showFailures(result)
   }
 }
 

@@ -1,5 +1,6 @@
+import { createRequire } from 'node:module'
 import zlib from 'node:zlib'
-import { compressionsAlgorithms, crc32c } from '@platformatic/kafka'
+import { compressionsAlgorithms, crc32c as portableCrc32c } from '@platformatic/kafka'
 import type { RecordCodecs } from './record-batches.ts'
 
 type Inflate = (bytes: Uint8Array) => Buffer
@@ -12,7 +13,20 @@ const zstd: Inflate | undefined =
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00])
 const XERIAL_HEADER_BYTES = 16
 
-/** Codecs of node:zlib and of @platformatic/kafka (WASM, or @node-rs/crc32 where it is installed). */
+/**
+ * The native checksum without the wrapper of @platformatic/kafka, which copies every batch first: 154 against 231 ns for each
+ * 312 bytes, and garbage outside the heap that the collector runs for. Without a native build: the wrapper's WASM.
+ */
+function bestCrc32c(): (bytes: Uint8Array) => number {
+  try {
+    return (createRequire(import.meta.url)('@node-rs/crc32') as typeof import('@node-rs/crc32'))
+      .crc32c
+  } catch {
+    return portableCrc32c
+  }
+}
+
+/** Codecs of node:zlib and of @platformatic/kafka. */
 export const kafkaCodecs: RecordCodecs = {
   decompress(codec, bytes) {
     switch (codec) {
@@ -26,8 +40,7 @@ export const kafkaCodecs: RecordCodecs = {
         return zstd?.(bytes)
     }
   },
-  // Given a Uint8Array over the same memory: the wrapper copies what is not a plain array buffer view.
-  crc32c: (bytes) => crc32c(bytes),
+  crc32c: bestCrc32c(),
 }
 
 /** One raw block, or the framing of snappy-java: header, then blocks with their length before them. */
