@@ -1,3 +1,4 @@
+import type { BatchPreparer } from '../../src/core/batch-preparer.ts'
 import type { Pane } from '../../src/core/pane.ts'
 import type { EventPlan, MetricPlan } from '../../src/core/plan.ts'
 import { SeriesDictionary } from '../../src/core/series.ts'
@@ -33,6 +34,8 @@ export interface RigOptions {
   readonly maxDeadLetterRate?: number
   readonly outboxBytes?: number
   readonly companions?: readonly CheckpointCompanion[]
+  /** What batches wait for before they are counted. */
+  readonly preparers?: readonly BatchPreparer[]
   /** In place of a lane in this thread that reads the log. */
   readonly lanes?: { readonly links: readonly LaneLink[]; readonly layout: LaneLayout }
 }
@@ -88,6 +91,7 @@ export class PipelineRig {
             metrics: plans,
             source,
             createDecoder: createDecoderFor,
+            createPreparers: () => options.preparers ?? [],
             clock,
             yieldToIo: settle,
             handOverMs: 0,
