@@ -122,6 +122,7 @@ test('the time of the wait is back-pressured, not idle', async () => {
   await rig.pass(300)
   log.send('orders-0', event(10_000))
   await rig.pass(300)
+  await rig.pass(1_000)
   const idle = rig.metrics.total('warden_lane_idle_seconds_total')
   await rig.pass(5_000)
   assert.ok(rig.metrics.total('warden_lane_back_pressured_seconds_total') >= 4)
