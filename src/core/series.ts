@@ -47,6 +47,11 @@ export class SeriesDictionary {
     if (values === undefined) throw new RangeError(`unknown series ${id}`)
     return values
   }
+
+  /** What the hash of a user within the series is seeded with. */
+  hashedValuesOf(id: number): readonly string[] {
+    return this.valuesOf(id)
+  }
 }
 
 /** One text per tuple, unambiguous whatever the values hold. */

@@ -26,7 +26,7 @@ export class SeriesSeeds {
 
   #learn(series: number): void {
     if (series >= this.#known.length) this.#grow(series + 1)
-    const seed = this.#hash.seedOf(this.#dictionary.valuesOf(series))
+    const seed = this.#hash.seedOf(this.#dictionary.hashedValuesOf(series))
     this.#high[series] = seed.high
     this.#low[series] = seed.low
     this.#known[series] = 1

@@ -1,6 +1,7 @@
 import type { EmissionLayout } from '../aggregate/live-window.ts'
 import type { WindowOperatorState } from '../aggregate/window-operator.ts'
 import type { StateOperation, StateStore } from '../core/state-store.ts'
+import { fixedChanges, restoreFixed } from './fixed-state.ts'
 import type { MetricTotals } from './lanes/lane-messages.ts'
 import type { MetricWindows } from './metric-windows.ts'
 import { restoreTime, type SavedTime, saveTime } from './saved-time.ts'
@@ -13,6 +14,7 @@ import { restoreTime, type SavedTime, saveTime } from './saved-time.ts'
  *   said/<window>/<block>        what was emitted, f64 cells
  *   cells/<slice>/<block>        counts, f64 cells
  *   keys/<slice>/<checkpoint>/<layout>/<lane>.<n>   new or changed dedup entries of one lane, blobs
+ *   fixed/<slice>/<checkpoint>.<n>   what keys stand for in a slice, JSON; see `fixed-state.ts`
  */
 
 interface WindowsState {
@@ -101,7 +103,7 @@ export class MetricState {
       put(`keys/${timeKey(slice)}/${hex(checkpoint, 12)}/${part}`, bytes)
     }
     put('windows', Buffer.from(JSON.stringify(this.#windowsState())))
-    return operations
+    return operations.concat(fixedChanges(this.#windows, this.#prefix, checkpoint))
   }
 
   /**
@@ -136,6 +138,7 @@ export class MetricState {
       goneThrough: restoreTime(state.goneThrough),
     })
     Object.assign(this.#windows.totals, state.totals)
+    restoreFixed(this.#windows, this.#prefix, store)
     for (const [key, value] of read('said')) {
       const { start, block } = parseBlockKey(key)
       operator.windows.get(start)?.loadEmissions(block, value, state.emissionLayout)

@@ -3,6 +3,8 @@ import { WardenError } from '../core/errors.ts'
 import type { MetricPlan } from '../core/plan.ts'
 import type { SeriesDictionary } from '../core/series.ts'
 import type { EpochMs } from '../core/time.ts'
+import { looksUp } from '../enrich/batch-enricher.ts'
+import { FixedKeys } from '../enrich/fixed-keys.ts'
 import type { KeyBlob, MetricSegment, MetricTotals } from './lanes/lane-messages.ts'
 import { noTotals } from './lanes/metric-counter.ts'
 
@@ -21,6 +23,8 @@ export class MetricWindows {
   /** Slices and windows whose state is to be dropped by the next checkpoint, by start. */
   readonly goneSlices: number[] = []
   readonly goneWindows: number[] = []
+  /** What keys stand for in the windows that live; undefined where nothing is looked up. */
+  readonly fixed: FixedKeys | undefined
   /** Dedup entries for the next checkpoint. */
   blobs: LaneBlob[] = []
   /** Ids by lane and the lane's id. */
@@ -31,7 +35,11 @@ export class MetricWindows {
     this.plan = plan
     this.dictionary = dictionary
     this.operator = new WindowOperator(plan, dictionary, job)
-    this.operator.onSliceGone = (slice) => this.goneSlices.push(slice.start)
+    this.fixed = looksUp(plan) ? new FixedKeys() : undefined
+    this.operator.onSliceGone = (slice) => {
+      this.goneSlices.push(slice.start)
+      this.fixed?.drop(slice.start)
+    }
     this.operator.onWindowGone = (window) => this.goneWindows.push(window.start)
   }
 

@@ -1,6 +1,8 @@
-import { asWardenError, type WardenError } from '../core/errors.ts'
+import { asWardenError, WardenError } from '../core/errors.ts'
 import type { StateStore } from '../core/state-store.ts'
 import { type EpochMs, epochMs } from '../core/time.ts'
+import type { KeyQuestion } from '../enrich/key-question.ts'
+import type { KeyResolver } from '../enrich/key-resolver.ts'
 import type { SideOutput } from '../ingest/side-output.ts'
 import type { PartitionPosition, PartitionStatus } from '../ingest/source.ts'
 import { type LaneLayout, layoutText } from './lanes/lane-layout.ts'
@@ -21,6 +23,8 @@ export interface InputParts {
   readonly mixedUntil?: number | undefined
   readonly store: StateStore
   readonly deadLetters: SideOutput
+  /** What keys of its lanes stand for; undefined where nothing is looked up. */
+  readonly keys?: KeyResolver | undefined
   readonly restored: RestoredSource | undefined
   /** Metrics that the state knew nothing of when the source already had a position. */
   readonly newMetrics: ReadonlySet<string>
@@ -63,6 +67,7 @@ export class PipelineInput {
   readonly #setup: LaneSetup
   readonly #statuses: PartitionStatus[] = []
   readonly #lost = new Map<string, { readonly from: EpochMs; readonly to: EpochMs }>()
+  readonly #stopped = new AbortController()
   #isPaused = false
   /** From `cut` to `release`. */
   #isCutting = false
@@ -192,6 +197,7 @@ export class PipelineInput {
   }
 
   async stop(): Promise<void> {
+    this.#stopped.abort(new Error('stopped'))
     await Promise.all(this.#lanes.map(({ link }) => link.stop()))
   }
 
@@ -202,12 +208,30 @@ export class PipelineInput {
   #receive(lane: number, message: FromLane): void {
     try {
       if (message.kind === 'counted') this.#counted(lane, message)
-      else if (message.kind === 'failed') this.failure ??= asWardenError(message.error)
+      else if (message.kind === 'ask') {
+        void this.#resolve(lane, message.number, message.questions)
+        return
+      } else if (message.kind === 'failed') this.failure ??= asWardenError(message.error)
       this.#setup.receive(lane, message)
     } catch (error) {
       this.failure ??= asWardenError(error)
     }
     this.onChange()
+  }
+
+  /** Tells a lane what keys stand for; it holds its batch meanwhile. */
+  async #resolve(lane: number, number: number, questions: readonly KeyQuestion[]): Promise<void> {
+    const { keys } = this.#parts
+    const { signal } = this.#stopped
+    try {
+      if (keys === undefined) throw new WardenError('internal', 'nothing is looked up here')
+      const answers = await keys.resolve(questions, signal)
+      if (!signal.aborted) this.#lanes[lane]?.link.send({ kind: 'answer', number, answers })
+    } catch (error) {
+      if (signal.aborted) return
+      this.failure ??= asWardenError(error)
+      this.onChange()
+    }
   }
 
   #counted(index: number, message: Counted): void {

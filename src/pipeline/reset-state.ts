@@ -21,7 +21,7 @@ interface SavedSource {
   readonly partitions: Readonly<Record<string, PartitionPosition>>
 }
 
-const parts = ['series/', 'seen/', 'said/', 'cells/', 'keys/'] as const
+const parts = ['series/', 'seen/', 'said/', 'cells/', 'keys/', 'fixed/'] as const
 
 /** undefined when the state knows nothing of the source. */
 export function checkpointedSource(

@@ -3,6 +3,8 @@ import type { DecodedBatch } from '../../core/rows.ts'
 import { SeriesDictionary } from '../../core/series.ts'
 import type { StateOperation, StateStore } from '../../core/state-store.ts'
 import type { EpochMs } from '../../core/time.ts'
+import type { BatchEnricher } from '../../enrich/batch-enricher.ts'
+import type { KeyResolver, Known } from '../../enrich/key-resolver.ts'
 import { MetricState } from '../metric-state.ts'
 import { MetricWindows } from '../metric-windows.ts'
 import { type PartitionToSave, restoreSource, saveSource } from '../source-state.ts'
@@ -18,6 +20,15 @@ export interface InlineParts {
   readonly layout: LaneLayout
   /** Whose state it goes on from, where there is any. */
   readonly store: StateStore
+  /** Of metrics with dimensions that are looked up. */
+  readonly lookups?: InlineLookups | undefined
+}
+
+/** Look-ups that are answered at once. */
+export interface InlineLookups {
+  readonly createEnricher: (dictionaries: readonly SeriesDictionary[]) => BatchEnricher
+  readonly createResolver: (metrics: readonly MetricWindows[]) => KeyResolver
+  readonly known: Known
 }
 
 /**
@@ -30,6 +41,9 @@ export class InlineSource {
   readonly #parts: InlineParts
   readonly #dictionaries: readonly (readonly SeriesDictionary[])[]
   readonly #states: readonly MetricState[]
+  /** One per lane; undefined where nothing is looked up. */
+  readonly #enrichers: readonly (BatchEnricher | undefined)[]
+  readonly #resolver: KeyResolver | undefined
   /** Index in its lane by partition. */
   readonly #own = new Map<number, number>()
   readonly #counts: number[]
@@ -53,6 +67,8 @@ export class InlineSource {
         return own
       }),
     )
+    this.#enrichers = this.#dictionaries.map((own) => parts.lookups?.createEnricher(own))
+    this.#resolver = parts.lookups?.createResolver(windows)
     this.lanes = places.map((place) => {
       const dictionaries = this.#dictionaries[place.lane] ?? []
       return new CountingLane({
@@ -72,7 +88,8 @@ export class InlineSource {
 
   /** Ids of a batch of this partition are of these dictionaries, one per metric. */
   dictionariesOf(partition: number): readonly SeriesDictionary[] {
-    return this.#dictionaries[this.#laneOf(partition)] ?? []
+    const lane = this.#laneOf(partition)
+    return this.#enrichers[lane]?.dictionaries ?? this.#dictionaries[lane] ?? []
   }
 
   addPartition(partition: number, now: EpochMs): void {
@@ -97,6 +114,7 @@ export class InlineSource {
     const { partition } = batch
     if (!this.#own.has(partition)) this.addPartition(partition, now)
     batch.partition = this.#own.get(partition) ?? 0
+    this.#enrich(batch, partition)
     this.#lane(partition).apply(batch, name, now)
     batch.partition = partition
     this.#settle(now)
@@ -172,6 +190,14 @@ export class InlineSource {
     this.#settle(now)
   }
 
+  #enrich(batch: DecodedBatch, partition: number): void {
+    const enricher = this.#enrichers[this.#laneOf(partition)]
+    const questions = enricher?.begin(batch) ?? []
+    if (enricher === undefined || this.#resolver === undefined || questions.length === 0) return
+    const known = this.#parts.lookups?.known ?? (() => ({ kind: 'missing' }))
+    enricher.finish(batch, this.#resolver.settle(questions, known))
+  }
+
   #start(
     known: readonly (readonly [number, { readonly watermark: number; readonly idle: boolean }])[],
     now: EpochMs,
@@ -209,7 +235,12 @@ export class InlineSource {
       }
       const fresh = this.windows.freshSeries.map((series) => series.splice(0))
       for (const [index, lane] of this.lanes.entries()) {
-        lane.learn(this.windows.viewFor(index, fresh))
+        const view = this.windows.viewFor(index, fresh)
+        lane.learn(view)
+        const { metrics } = lane
+        this.#enrichers[index]?.drop(
+          (metric, slice) => metrics[metric]?.lifetime.isGone(slice, view.gone) ?? true,
+        )
       }
     }
   }

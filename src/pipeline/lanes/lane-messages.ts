@@ -1,5 +1,6 @@
 import type { SliceDelta } from '../../aggregate/delta-cells.ts'
 import type { LateEvent } from '../../core/rows.ts'
+import type { KeyAnswer, KeyQuestion } from '../../enrich/key-question.ts'
 import type { PartitionStatus } from '../../ingest/source.ts'
 import type { PartitionSummary, PartitionWatermark } from '../../ingest/watermark.ts'
 import type { RowPacket } from './row-packet.ts'
@@ -110,6 +111,8 @@ export type FromLane =
       /** A bounded source gave everything. */
       readonly ended: boolean
     }
+  /** A batch waits for what these keys stand for; one question at a time. */
+  | { readonly kind: 'ask'; readonly number: number; readonly questions: readonly KeyQuestion[] }
   | { readonly kind: 'failed'; readonly error: unknown }
 
 /** What a lane must know of the rest. */
@@ -144,6 +147,7 @@ export type ToLane =
   | { readonly kind: 'start'; readonly start: LaneStart }
   | { readonly kind: 'view'; readonly view: View }
   | { readonly kind: 'taken' }
+  | { readonly kind: 'answer'; readonly number: number; readonly answers: readonly KeyAnswer[] }
   | { readonly kind: 'hold'; readonly partition: number; readonly held: boolean }
   | { readonly kind: 'pause'; readonly paused: boolean }
   /** `last`: nothing is read after it. */

@@ -4,11 +4,13 @@ import { createDecodedBatch, type DecodedBatch } from '../../core/rows.ts'
 import { SeriesDictionary } from '../../core/series.ts'
 import type { Clock } from '../../core/telemetry.ts'
 import type { EpochMs } from '../../core/time.ts'
+import type { BatchEnricher } from '../../enrich/batch-enricher.ts'
 import type { Decoder } from '../../ingest/decoder.ts'
 import type { PartitionPosition, PartitionStatus, Source } from '../../ingest/source.ts'
 import { Wakeup } from '../../ingest/wakeup.ts'
 import { CountingLane, type LaneParts } from './counting-lane.ts'
 import { deadRecord } from './dead-record.ts'
+import { KeyPreparer } from './key-preparer.ts'
 import type {
   BarrierAnswer,
   BetweenLanes,
@@ -22,7 +24,11 @@ import { LaneStopwatch } from './lane-stopwatch.ts'
 export interface RunnerParts extends Omit<LaneParts, 'dictionaries' | 'send'> {
   readonly source: Source
   readonly createDecoder: (dictionaries: readonly SeriesDictionary[]) => Decoder
-  /** What batches wait for before they are counted, in this order; nothing unless given. `dictionaries` are the decoder's. */
+  /** Of metrics with dimensions that are looked up; the decoder gets the dictionaries of its own. Before all preparers. */
+  readonly createEnricher?:
+    | ((dictionaries: readonly SeriesDictionary[]) => BatchEnricher)
+    | undefined
+  /** What batches wait for before they are counted, in this order; nothing unless given. `dictionaries` are those of the rows as they are counted. */
   readonly createPreparers?: (dictionaries: readonly SeriesDictionary[]) => readonly BatchPreparer[]
   readonly clock: Clock
   /** Lets waiting I/O run; resolves soon. */
@@ -70,6 +76,8 @@ export class LaneRunner {
   readonly #stopwatch: LaneStopwatch
   /** undefined: batches are counted as they are decoded. */
   readonly #preparer: BatchPreparer | undefined
+  readonly #enricher: BatchEnricher | undefined
+  readonly #keys: KeyPreparer | undefined
   readonly #abandon = new AbortController()
   #held: HeldBatch | undefined
   #known = 0
@@ -97,13 +105,20 @@ export class LaneRunner {
       dictionaries: this.#dictionaries,
       send: parts.toLane,
     })
-    this.#decoder = parts.createDecoder(this.#dictionaries)
+    this.#enricher = parts.createEnricher?.(this.#dictionaries)
+    this.#keys =
+      this.#enricher &&
+      new KeyPreparer(this.#enricher, (number, questions) =>
+        parts.toMain({ kind: 'ask', number, questions }),
+      )
+    this.#decoder = parts.createDecoder(this.#enricher?.dictionaries ?? this.#dictionaries)
     this.#batch = createDecodedBatch(
       initialRows,
       parts.metrics.map((metric) => metric.values.length),
     )
     this.#stopwatch = new LaneStopwatch(parts.clock)
-    const preparers = parts.createPreparers?.(this.#dictionaries) ?? []
+    const own = parts.createPreparers?.(this.#dictionaries) ?? []
+    const preparers = this.#keys === undefined ? own : [this.#keys, ...own]
     this.#preparer = preparers.length === 0 ? undefined : preparersInTurn(preparers)
   }
 
@@ -144,6 +159,10 @@ export class LaneRunner {
         return
       case 'view':
         this.#lane.learn(message.view)
+        this.#forgetKeys(message.view.gone)
+        break
+      case 'answer':
+        this.#keys?.answer(message.number, message.answers)
         break
       case 'taken':
         if (--this.#untaken < maxUntaken - 1) return
@@ -377,6 +396,12 @@ export class LaneRunner {
           lost: lost && { ...lost },
         }
       })
+  }
+
+  /** Slices that are gone need no keys any more. */
+  #forgetKeys(gone: number): void {
+    const { metrics } = this.#lane
+    this.#enricher?.drop((metric, slice) => metrics[metric]?.lifetime.isGone(slice, gone) ?? true)
   }
 
   /** Until there is something to take, a message came, or it is time for the next look. */
