@@ -51,6 +51,13 @@ export class PrometheusMetrics implements Metrics {
     })
   }
 
+  /** Forgets what gauges of Warden's own say: they tell of work that is over. */
+  forgetGauges(): void {
+    for (const [name, { kind }] of this.#registered) {
+      if (kind === 'gauge') this.#registry.getSingleMetric(name)?.reset()
+    }
+  }
+
   /** The page for a scrape, in the text format that `contentType` names. */
   exposition(): Promise<string> {
     return this.#registry.metrics()

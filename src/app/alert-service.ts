@@ -6,6 +6,7 @@ import { judgedMetricsOf } from '../config/resolve-alerts.ts'
 import type { SinkEvidence } from '../core/evidence.ts'
 import type { StateStore } from '../core/state-store.ts'
 import type { Telemetry } from '../core/telemetry.ts'
+import type { Tenure } from '../core/tenure.ts'
 import type { SinkDelivery } from '../sink/sink-delivery.ts'
 import { NoteWriter } from '../store/note-writer.ts'
 import type { PointStore } from '../store/point-store.ts'
@@ -61,14 +62,18 @@ export class AlertService {
     })
   }
 
-  /** @param points the embedded store, where verdicts are noted; undefined: there is none */
+  /**
+   * @param points the embedded store, where verdicts are noted; undefined: there is none
+   * @param tenure nothing is sent unless it is held; undefined: there is one Warden
+   */
   static async open(
     config: Config,
     store: StateStore,
     points: PointStore | undefined,
     telemetry: Telemetry,
+    tenure?: Tenure,
   ): Promise<AlertService> {
-    const parts = await openNotifying(config, store, telemetry)
+    const parts = await openNotifying(config, store, telemetry, tenure)
     return new AlertService(config, store, points, parts, telemetry)
   }
 

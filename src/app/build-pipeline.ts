@@ -13,6 +13,8 @@ import type { JobPlan } from '../core/plan.ts'
 import { SeriesDictionary } from '../core/series.ts'
 import type { StateOperation, StateStore } from '../core/state-store.ts'
 import type { Telemetry } from '../core/telemetry.ts'
+import type { Tenure } from '../core/tenure.ts'
+import { FencedSideOutput } from '../ingest/fenced-side-output.ts'
 import type { SideOutput } from '../ingest/side-output.ts'
 import type { CheckpointCompanion } from '../pipeline/checkpoint-companion.ts'
 import { Checkpointer } from '../pipeline/checkpointer.ts'
@@ -40,6 +42,8 @@ export interface PipelineOptions {
   readonly onPanes: (panes: readonly Pane[]) => void
   /** Decide on panes in the same checkpoint; none unless given. */
   readonly companions?: readonly CheckpointCompanion[]
+  /** Nothing leaves the process unless it is held; undefined: there is one Warden. */
+  readonly tenure?: Tenure | undefined
   /** What is known of the sinks now; nothing unless given. */
   readonly sinks?: () => readonly SinkEvidence[]
 }
@@ -92,8 +96,8 @@ export async function openJobState(
 /** Everything between the sources and the outbox, restored from the last checkpoint; nothing runs yet. */
 export async function buildPipeline(options: PipelineOptions): Promise<BuiltPipeline> {
   const { config, store, state, outbox, telemetry } = options
-  const deadLetters = createSideOutput(config.deadLetters, telemetry)
-  const lateEvents = createSideOutput(config.lateEvents, telemetry)
+  const deadLetters = sideOutputOf(config.deadLetters, options)
+  const lateEvents = sideOutputOf(config.lateEvents, options)
   try {
     await restoreSideOutput(deadLetters, config.deadLetters, store, sideOutputKeys.dead)
     await restoreSideOutput(lateEvents, config.lateEvents, store, sideOutputKeys.late)
@@ -135,9 +139,18 @@ export async function buildPipeline(options: PipelineOptions): Promise<BuiltPipe
     metrics: options.metrics,
     companions: options.companions ?? [],
     sinks: options.sinks ?? (() => []),
+    lost: options.tenure?.lost,
     onPanes: options.onPanes,
   })
   return { pipeline, inputs, checkpointer, deadLetters, close }
+}
+
+function sideOutputOf(
+  config: Config['lateEvents'],
+  { telemetry, tenure }: PipelineOptions,
+): SideOutput {
+  const output = createSideOutput(config, telemetry)
+  return tenure === undefined ? output : new FencedSideOutput(output, tenure)
 }
 
 /** One source with its lanes and windows, restored from the last checkpoint. */

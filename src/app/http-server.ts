@@ -27,7 +27,7 @@ export interface JobHealth {
 }
 
 /**
- * The one HTTP server of a job: /health/live, /health/ready, /metrics and what else is registered.
+ * The one HTTP server of a job: /health/live, /health/ready, /health/leader, /metrics and what else is registered.
  * @returns it, listening @throws WardenError `usage` when the address is taken
  */
 export async function startServer(
@@ -56,6 +56,10 @@ export async function startServer(
     return reply
       .code(ready ? 200 : 503)
       .send({ status: ready ? 'ok' : 'not ready', troubles, ...details })
+  })
+  server.get('/health/leader', async (_, reply) => {
+    const { role = 'leader' } = options.health().details
+    return reply.code(role === 'leader' ? 200 : 503).send({ role })
   })
   server.get('/metrics', async (_, reply) =>
     reply.type(options.expositionType).send(await options.exposition()),

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { AuditLog } from '../alert/notify/audit-log.ts'
+import { FencedNotifier } from '../alert/notify/fenced-notifier.ts'
 import { FileAuditLog } from '../alert/notify/file-audit-log.ts'
 import { HttpLinkMaker } from '../alert/notify/links/http-link-token.ts'
 import type { LinkMaker } from '../alert/notify/links/link-maker.ts'
@@ -16,6 +17,7 @@ import type { Config } from '../config/config.ts'
 import type { ReceiverConfig } from '../config/receiver-config.ts'
 import type { StateStore } from '../core/state-store.ts'
 import type { Telemetry } from '../core/telemetry.ts'
+import type { Tenure } from '../core/tenure.ts'
 import { createNotifier } from './notifiers.ts'
 
 /** What lives as long as the job, over restarts of its pipeline: the audit log, the key of the links, and the rates of the bots. */
@@ -24,6 +26,8 @@ export interface NotifyingParts {
   /** undefined: `notifications.publicUrl` is not set. */
   readonly links: LinkMaker | undefined
   readonly limits: ReadonlyMap<string, SlidingLimit>
+  /** Nothing is sent unless it is held; undefined: there is one Warden. */
+  readonly tenure: Tenure | undefined
   close(): Promise<void>
 }
 
@@ -41,6 +45,7 @@ export async function openNotifying(
   config: Config,
   store: StateStore,
   telemetry: Telemetry,
+  tenure?: Tenure,
 ): Promise<NotifyingParts> {
   const path = join(config.stateDir, 'audit.jsonl')
   const audit = new FileAuditLog(path, telemetry.logger, telemetry.metrics)
@@ -48,6 +53,7 @@ export async function openNotifying(
     audit,
     links: await openLinks(config, store),
     limits: limitsOf(config.receivers),
+    tenure,
     close: () => audit.close(),
   }
 }
@@ -66,7 +72,8 @@ export function createNoticeDesk(
     receivers.map(({ name }) => name),
   )
   const deliveries = receivers.map((receiver) => {
-    const notifier: Notifier = createNotifier(receiver, config, parts.links, telemetry.clock)
+    const sender: Notifier = createNotifier(receiver, config, parts.links, telemetry.clock)
+    const notifier = parts.tenure ? new FencedNotifier(sender, parts.tenure) : sender
     const options = {
       circuit: defaultReceiverCircuit,
       limit: parts.limits.get(receiver.name) ?? new SlidingLimit([]),

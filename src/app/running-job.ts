@@ -3,7 +3,9 @@ import type { Config } from '../config/config.ts'
 import type { planOf } from '../config/plan.ts'
 import { asWardenError, type WardenError } from '../core/errors.ts'
 import type { Pane } from '../core/pane.ts'
+import type { StateStore } from '../core/state-store.ts'
 import type { Telemetry } from '../core/telemetry.ts'
+import type { Tenure } from '../core/tenure.ts'
 import { PipelineMetrics } from '../pipeline/pipeline-metrics.ts'
 import { RestartStrategy } from '../pipeline/restart-strategy.ts'
 import type { PrometheusMetrics } from '../prometheus-metrics.ts'
@@ -11,7 +13,6 @@ import { pointKey } from '../sink/data-point.ts'
 import { Outbox } from '../sink/outbox.ts'
 import type { DataPoint } from '../sink/sink.ts'
 import type { SinkDelivery } from '../sink/sink-delivery.ts'
-import type { LmdbStateStore } from '../state/lmdb-state-store.ts'
 import { type AlertService, sinkEvidence } from './alert-service.ts'
 import { type BuiltPipeline, buildPipeline, type openJobState } from './build-pipeline.ts'
 import type { JobHealth } from './http-server.ts'
@@ -34,9 +35,11 @@ export interface JobOptions {
 
 interface JobParts {
   readonly plan: ReturnType<typeof planOf>
-  readonly store: LmdbStateStore
+  readonly store: StateStore
   readonly state: Awaited<ReturnType<typeof openJobState>>
   readonly alerts: AlertService
+  /** The job ends when it is over, and nothing leaves the process after that; undefined: there is one Warden. */
+  readonly tenure: Tenure | undefined
 }
 
 /** A job whose state is open: starting → running → (failed → starting)* → draining → done. */
@@ -90,6 +93,8 @@ export class RunningJob {
         this.#lastFailure = error
         this.#phase = 'failed'
         errors.add(1, { code: error.code })
+        const { tenure } = this.#parts
+        if (tenure !== undefined && !tenure.held()) throw error
         const now = clock.now()
         const wait = error.recovery === 'stop' ? undefined : strategy.failed(now, now - startedAt)
         if (wait === undefined) throw error
@@ -105,7 +110,10 @@ export class RunningJob {
           'the pipeline failed and starts again from the last checkpoint',
         )
         restarts.add(1)
-        await clock.sleep(wait, stop).catch(() => {})
+        await clock
+          .sleep(wait, tenure === undefined ? stop : AbortSignal.any([stop, tenure.lost]))
+          .catch(() => {})
+        tenure?.lost.throwIfAborted()
       }
     }
     return 'stopped'
@@ -154,6 +162,7 @@ export class RunningJob {
         'the sink is no longer configured; what it had not taken is dropped',
       )
     }
+    const { tenure } = this.#parts
     const broken = new AbortController()
     const alerts = this.#parts.alerts.begin()
     const built = await buildPipeline({
@@ -171,12 +180,17 @@ export class RunningJob {
       sink.deliver(outbox, {
         ...telemetry,
         random: Math.random,
+        tookOver: tenure !== undefined,
         onRefused: (point, reason) =>
           built.deadLetters.append(refusedRecord(sink.name, point, reason)),
         onBroken: (error) => broken.abort(error),
       }),
     )
     this.#deliveries = deliveries
+    const abandon = () => {
+      for (const delivery of deliveries) void delivery.stop().catch(() => {})
+    }
+    tenure?.lost.addEventListener('abort', abandon, { once: true })
     try {
       for (const delivery of deliveries) delivery.start()
       alerts.desk.start()
@@ -189,6 +203,7 @@ export class RunningJob {
       await this.#parts.alerts.sendRest(alerts, () => built.pipeline.checkpoint())
       return outcome
     } finally {
+      tenure?.lost.removeEventListener('abort', abandon)
       await Promise.allSettled(deliveries.map((delivery) => delivery.stop()))
       await alerts.desk.stop()
       await built.checkpointer.idle()

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { WardenError } from '../core/errors.ts'
 import type { Clock, Counter, Logger, Metrics } from '../core/telemetry.ts'
+import type { Tenure } from '../core/tenure.ts'
 import { FileStateCopies } from '../state/file-state-copies.ts'
 import type { CopyKind, CopySource, StateCopy } from '../state/state-copy.ts'
 import { factsIn } from './state-facts.ts'
@@ -53,7 +54,8 @@ export class StateCopier {
     return this.copy(savepointsOf(this.#config), this.#config.state.savepoints.retain)
   }
 
-  async copy(copies: FileStateCopies, retain: number): Promise<StateCopy> {
+  /** @param tenure a copy appears, and old ones go, only while it is held; undefined: there is one Warden */
+  async copy(copies: FileStateCopies, retain: number, tenure?: Tenure): Promise<StateCopy> {
     if (this.#busy)
       throw new WardenError(
         'usage',
@@ -70,7 +72,9 @@ export class StateCopier {
         describe: factsIn,
         at: new Date(begun),
         version: this.#version,
+        beforePublishing: () => requireHeld(tenure),
       })
+      requireHeld(tenure)
       const removed = await copies.retain(retain)
       this.#count(kind, 'ok')
       const bytes = copy.files.reduce((sum, file) => sum + file.bytes, 0)
@@ -88,4 +92,9 @@ export class StateCopier {
   #count(kind: CopyKind, result: 'ok' | 'failed'): void {
     this.#counter.add(1, { kind, result })
   }
+}
+
+function requireHeld(tenure: Tenure | undefined): void {
+  if (tenure === undefined || tenure.held()) return
+  throw new WardenError('lease_lost', 'another Warden may hold the lease: no copy is written')
 }

@@ -6,9 +6,11 @@ import type {
 } from '../config/config.ts'
 import { WardenError } from '../core/errors.ts'
 import type { Telemetry } from '../core/telemetry.ts'
+import type { Tenure } from '../core/tenure.ts'
 import { Delivery, type DeliveryPorts } from '../sink/delivery.ts'
 import { type DeliveryOptions, defaultDeliveryOptions } from '../sink/delivery-options.ts'
 import { EmbeddedSink } from '../sink/embedded-sink.ts'
+import { FencedLogSink, FencedSink } from '../sink/fenced-sink.ts'
 import { FileSink } from '../sink/file-sink.ts'
 import { KafkaLogSink } from '../sink/kafka-log-sink.ts'
 import { LogDelivery } from '../sink/log-delivery.ts'
@@ -33,18 +35,24 @@ export interface SinkInUse {
   close(): Promise<void>
 }
 
-/** @param store the embedded store; undefined when no sink of the config needs it */
+/**
+ * @param store the embedded store; undefined when no sink of the config needs it
+ * @param tenure nothing is written unless it is held; undefined: there is one Warden
+ */
 export function createSink(
   config: SinkConfig,
   store: PointStore | undefined,
   telemetry: Telemetry,
+  tenure?: Tenure,
 ): SinkInUse {
   if (config.type === 'kafka') {
     const options = { ...local, ...bound(config), ...batching(config), connections: 1 }
-    return logInUse(config, createKafkaSink(config, telemetry), options)
+    const log = createKafkaSink(config, telemetry)
+    return logInUse(config, tenure ? new FencedLogSink(log, tenure) : log, options)
   }
   const delivery = config.type === 'opentsdb' ? overHttp(config) : local
-  return inUse(config, createPointSink(config, store, telemetry), {
+  const sink = createPointSink(config, store, telemetry)
+  return inUse(config, tenure ? new FencedSink(sink, tenure) : sink, {
     ...delivery,
     ...bound(config),
   })

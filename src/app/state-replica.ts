@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { asWardenError } from '../core/errors.ts'
 import type { Gauge } from '../core/telemetry.ts'
+import type { Tenure } from '../core/tenure.ts'
 import { stateFile } from '../state/lmdb-state-store.ts'
 import type { StateCopy } from '../state/state-copy.ts'
 import { restoreCopy } from './savepoint-restore.ts'
@@ -10,6 +11,8 @@ import { type CopyTelemetry, replicasOf, type StateCopier, stateDirectory } from
 
 /** Copies kept: a new one is whole before the one before goes. */
 const retained = 2
+/** Time between looks at whether there is something to copy. */
+const beginningMs = 500
 
 /** Keeps a copy of the state in another place, on its own cadence; a failure is told and tried again, and stops nothing. */
 export class StateReplica {
@@ -17,15 +20,19 @@ export class StateReplica {
   readonly #copier: StateCopier
   readonly #telemetry: CopyTelemetry
   readonly #age: Gauge
+  readonly #tenure: Tenure | undefined
   #succeededAt: number
 
+  /** @param tenure undefined: there is one Warden */
   constructor(
     config: Pick<Config, 'stateDir' | 'job' | 'state'>,
     copier: StateCopier,
     telemetry: CopyTelemetry,
+    tenure?: Tenure,
   ) {
     this.#config = config
     this.#copier = copier
+    this.#tenure = tenure
     this.#telemetry = telemetry
     this.#succeededAt = telemetry.clock.now()
     this.#age = telemetry.metrics.gauge(
@@ -34,27 +41,41 @@ export class StateReplica {
     )
   }
 
-  /** Until `stop` is aborted; resolves at once where the config has no replica. */
-  async run(stop: AbortSignal): Promise<void> {
-    const copies = replicasOf(this.#config)
-    const { clock, logger } = this.#telemetry
+  /**
+   * Until `stop` is aborted; resolves at once where the config has no replica.
+   * @param hasBegun the first replica is written as soon as it says so; after the usual time unless given
+   */
+  async run(stop: AbortSignal, hasBegun?: () => boolean): Promise<void> {
+    const { clock } = this.#telemetry
     const intervalMs = this.#config.state.replica?.intervalMs
-    if (copies === undefined || intervalMs === undefined) return
-    for (;;) {
-      try {
+    if (intervalMs === undefined) return
+    try {
+      if (hasBegun !== undefined) {
+        while (!hasBegun()) await clock.sleep(beginningMs, stop)
+        await this.write()
+      }
+      for (;;) {
         await clock.sleep(intervalMs, stop)
-      } catch {
-        return
+        await this.write()
       }
-      try {
-        await this.#copier.copy(copies, retained)
-        this.#succeededAt = clock.now()
-      } catch (error) {
-        const fields = { err: asWardenError(error), directory: copies.directory }
-        logger.warn(fields, 'the replica of the state could not be written; it is tried again')
-      }
-      this.#age.set((clock.now() - this.#succeededAt) / 1000)
+    } catch (error) {
+      if (!stop.aborted) throw error
     }
+  }
+
+  /** Writes one now, where the config has replicas. */
+  async write(): Promise<void> {
+    const copies = replicasOf(this.#config)
+    if (copies === undefined) return
+    const { clock, logger } = this.#telemetry
+    try {
+      await this.#copier.copy(copies, retained, this.#tenure)
+      this.#succeededAt = clock.now()
+    } catch (error) {
+      const fields = { err: asWardenError(error), directory: copies.directory }
+      logger.warn(fields, 'the replica of the state could not be written; it is tried again')
+    }
+    this.#age.set((clock.now() - this.#succeededAt) / 1000)
   }
 }
 

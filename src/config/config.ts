@@ -8,6 +8,7 @@ import type {
   ZeroFillPlan,
 } from '../core/plan.ts'
 import type { DurationMs, EpochMs } from '../core/time.ts'
+import type { HaConfig } from './ha-config.ts'
 import type { NotificationsConfig, ReceiverConfig } from './receiver-config.ts'
 import type { Filter, ListenAddress } from './schema/fields.ts'
 import type { Secret } from './secret.ts'
@@ -48,6 +49,8 @@ export interface Config {
     readonly savepoints: { readonly directory: string; readonly retain: number }
     readonly replica: { readonly directory: string; readonly intervalMs: DurationMs } | undefined
   }
+  /** undefined: one Warden works on the job. */
+  readonly ha: HaConfig | undefined
   readonly shutdown: { readonly timeoutMs: DurationMs }
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
 }

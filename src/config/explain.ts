@@ -1,6 +1,7 @@
 import type { JobPlan } from '../core/plan.ts'
 import { formatDuration } from '../core/time.ts'
 import type { Config, FileSinkConfig, SideOutputConfig, SinkConfig } from './config.ts'
+import { haText } from './explain/explain-ha.ts'
 import { explainMetric, pointsText } from './explain/explain-metric.ts'
 import { explainSource } from './explain/explain-source.ts'
 import { address, row, secured, token } from './explain/words.ts'
@@ -27,6 +28,7 @@ export function explain(config: Config, plan: JobPlan): string {
     'operation',
     ...row('checkpoint', checkpoint(config)),
     ...row('restart', restart(config)),
+    ...row('ha', haText(config)),
     ...row('server', `http://${address(config.server.listen)}${token(config.server.token)}`),
     ...row('shutdown', `within ${formatDuration(config.shutdown.timeoutMs)}`),
   ]

@@ -10,6 +10,7 @@ import type {
 } from './config.ts'
 import { resolvePath } from './read/paths.ts'
 import { resolveAlerts } from './resolve-alerts.ts'
+import { resolveHa } from './resolve-ha.ts'
 import { resolveEvent, resolveMetric } from './resolve-metric.ts'
 import { resolveNotifications, resolveReceivers } from './resolve-receivers.ts'
 import type { ConfigDocument, SinkDocument, SourceDocument } from './schema.ts'
@@ -49,6 +50,7 @@ export function resolveConfig(document: ConfigDocument, file: string, directory:
     outbox: { maxBytes: document.outbox.maxBytes },
     store: { retentionMs: document.store.retention, maxBytes: document.store.maxSize },
     state: resolveState(document.state, stateDir),
+    ha: document.ha && resolveHa(document.ha, job),
     shutdown: { timeoutMs: document.shutdown.timeout },
     log: { level: document.log.level },
   }

@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox'
 import { alerts } from './schema/alerts.ts'
 import { inlineSource } from './schema/event.ts'
 import { filePath, legalName, named, optional, section, words } from './schema/fields.ts'
+import { ha } from './schema/ha.ts'
 import { metric } from './schema/metrics.ts'
 import { notifications, receivers } from './schema/receivers.ts'
 import {
@@ -53,6 +54,7 @@ export const configSchema = section(
     outbox,
     store,
     state,
+    ha: optional(ha),
     shutdown,
     log,
   },

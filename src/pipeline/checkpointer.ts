@@ -215,7 +215,9 @@ export class Checkpointer {
     this.#failedInARow++
     this.#failures.add(1, { code: error.code })
     const fields = { err: error, checkpoint: this.#number, inARow: this.#failedInARow }
-    if (this.#failedInARow > this.#policy.toleratedFailures) {
+    // Who may not commit any more does not become allowed to by trying again.
+    if (error.code === 'lease_lost') this.#fatal = error
+    else if (this.#failedInARow > this.#policy.toleratedFailures) {
       this.#fatal = error
       this.#telemetry.logger.error(fields, 'too many checkpoints failed in a row')
     } else {

@@ -44,6 +44,8 @@ export interface PipelineParts {
   readonly companions: readonly CheckpointCompanion[]
   /** What is known of the sinks now. */
   readonly sinks: () => readonly SinkEvidence[]
+  /** Aborted when this process may not act any more: the pipeline ends at once, and commits nothing. Never unless given. */
+  readonly lost?: AbortSignal | undefined
   /** Called with the panes of a checkpoint once it is durable. */
   readonly onPanes: (panes: readonly Pane[]) => void
 }
@@ -90,18 +92,22 @@ export class Pipeline {
 
   /**
    * Runs until every source has ended (`ended`) or `stop` is aborted (`stopped`); both leave a final checkpoint.
-   * @throws WardenError from a lane, or when too many checkpoints failed; nothing is committed then
+   * @throws WardenError from a lane, when too many checkpoints failed, or the reason of `lost`; nothing is committed then
    */
   async run(stop: AbortSignal): Promise<'ended' | 'stopped'> {
+    const { lost } = this.#parts
     const wake = () => this.#wakeup.notify()
     stop.addEventListener('abort', wake, { once: true })
+    lost?.addEventListener('abort', wake, { once: true })
     try {
-      this.#opened = await this.#open(stop)
+      this.#opened = await this.#open(lost === undefined ? stop : AbortSignal.any([stop, lost]))
+      lost?.throwIfAborted()
       if (!this.#opened) return 'stopped'
       await this.#runOpened(stop)
       return stop.aborted ? 'stopped' : 'ended'
     } finally {
       stop.removeEventListener('abort', wake)
+      lost?.removeEventListener('abort', wake)
       await Promise.all(this.#parts.inputs.map((input) => input.stop()))
     }
   }
@@ -138,6 +144,7 @@ export class Pipeline {
 
   /** @throws WardenError what broke */
   #check(): void {
+    this.#parts.lost?.throwIfAborted()
     this.#parts.checkpointer.check()
     for (const { failure } of this.#parts.inputs) if (failure !== undefined) throw failure
     if (this.#failure !== undefined) throw this.#failure

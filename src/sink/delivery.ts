@@ -22,6 +22,8 @@ export interface DeliveryPorts extends Telemetry {
   readonly random: () => number
   /** Takes a point that the store will never take. It must be durable with the checkpoint that carries the cursor on. */
   readonly onRefused: (point: DataPoint, reason: string) => void
+  /** Another process wrote until just now: what it had under way may land on the first points of this one. */
+  readonly tookOver?: boolean
   /** The delivery ended because a promise was broken (the outbox can't be read). */
   readonly onBroken: (error: WardenError) => void
 }
@@ -53,6 +55,8 @@ export class Delivery implements SinkDelivery {
   /** Entries below it were there when the process started. */
   readonly #inherited: number
   readonly #startedAt: EpochMs
+  /** Until then points are taken for overwritten by an older write. */
+  readonly #suspectUntil: number
   #started = false
   #pumping = false
   #cancelWake: (() => void) | undefined
@@ -75,6 +79,7 @@ export class Delivery implements SinkDelivery {
     this.#circuit = new Circuit(options, ports.random)
     this.#inherited = outbox.visibleEnd
     this.#startedAt = ports.clock.now()
+    this.#suspectUntil = ports.tookOver === true ? this.#startedAt + options.settleMs : 0
     this.#window = new DeliveryWindow(outbox.cursor(sink.name), {
       settleMs: options.settleMs,
       healthySince: () => this.#circuit.healthySince,
@@ -200,7 +205,8 @@ export class Delivery implements SinkDelivery {
     while (window.size < maxInMemory && window.size - window.settling < maxUnwritten) {
       const entry = this.#outbox.read(window.nextPosition)
       if (entry === undefined) return
-      const suspectSince = entry.position < this.#inherited ? this.#startedAt : undefined
+      const isSuspect = entry.position < this.#inherited || now < this.#suspectUntil
+      const suspectSince = isSuspect ? this.#startedAt : undefined
       this.#metrics.coalesced(window.admit(entry, now, suspectSince))
     }
   }

@@ -6,13 +6,14 @@ import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { WardenError } from '../core/errors.ts'
 import { stateFile } from './lmdb-state-store.ts'
-import type {
-  BrokenCopy,
-  CopiedFile,
-  CopyFacts,
-  CopyKind,
-  CopySource,
-  StateCopy,
+import {
+  type BrokenCopy,
+  type CopiedFile,
+  type CopyFacts,
+  type CopyKind,
+  type CopySource,
+  isNewerCopy,
+  type StateCopy,
 } from './state-copy.ts'
 
 const manifestFile = 'manifest.json'
@@ -26,6 +27,8 @@ export interface NewCopy {
   readonly describe: (directory: string) => Promise<CopyFacts>
   readonly at: Date
   readonly version: string
+  /** Called when all of it is on disk, before it appears; it does not when this throws. */
+  readonly beforePublishing?: () => void
 }
 
 /**
@@ -60,6 +63,7 @@ export class FileStateCopies {
       const copy: StateCopy = { manifest: 1, id, kind, createdAt, version, ...facts, files }
       await writeDurably(join(target, manifestFile), manifestText(copy))
       await syncDirectory(target)
+      wanted.beforePublishing?.()
       await rename(target, join(this.directory, id))
       await syncDirectory(this.directory)
       return copy
@@ -100,7 +104,7 @@ export class FileStateCopies {
 
   /** The newest copy that is whole. `skipped` is told of newer ones that are not. */
   async newestGood(skipped: (broken: BrokenCopy) => void): Promise<StateCopy | undefined> {
-    for (const { id } of this.list()) {
+    for (const { id } of newestFirst(this.list())) {
       try {
         return await this.verified(id)
       } catch (error) {
@@ -126,7 +130,7 @@ export class FileStateCopies {
 
   /** Removes all but the newest `count` whole manifests. @returns what was removed */
   async retain(count: number): Promise<readonly string[]> {
-    const old = this.list()
+    const old = newestFirst(this.list())
       .filter((copy) => !('reason' in copy))
       .slice(count)
     for (const { id } of old) await this.remove(id)
@@ -153,6 +157,17 @@ export class FileStateCopies {
       return { id, reason: `its manifest can't be read: ${message(error)}` }
     }
   }
+}
+
+/** Broken ones first: whoever looks for a good one is told of them. */
+function newestFirst(
+  copies: readonly (StateCopy | BrokenCopy)[],
+): readonly (StateCopy | BrokenCopy)[] {
+  return copies.toSorted((a, b) => {
+    if ('reason' in a || 'reason' in b) return Number('reason' in b) - Number('reason' in a)
+    if (isNewerCopy(a, b)) return -1
+    return isNewerCopy(b, a) ? 1 : 0
+  })
 }
 
 const manifestText = (copy: StateCopy): string =>

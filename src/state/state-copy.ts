@@ -10,6 +10,15 @@ export interface CopyFacts {
   readonly positions: Readonly<Record<string, Readonly<Record<string, CopiedPosition>>>>
 }
 
+/** Incarnation first, then checkpoint: an older state that is restored gets a larger incarnation. Times are those of several machines. */
+export const isNewerCopy = (
+  one: Pick<CopyFacts, 'incarnation' | 'checkpoint'>,
+  than: Pick<CopyFacts, 'incarnation' | 'checkpoint'>,
+): boolean =>
+  one.incarnation === than.incarnation
+    ? one.checkpoint > than.checkpoint
+    : one.incarnation > than.incarnation
+
 export interface CopiedPosition {
   readonly offset: number
   /** See `PartitionPosition.identity`. */

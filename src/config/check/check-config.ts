@@ -6,6 +6,7 @@ import { resolveAggregate } from '../resolve-metric.ts'
 import type { ListenAddress } from '../schema/fields.ts'
 import type { ConfigDocument, EventDocument, MetricDocument, SourceDocument } from '../schema.ts'
 import { checkAlerts } from './check-alerts.ts'
+import { checkHa } from './check-ha.ts'
 import { checkMetric } from './check-metric.ts'
 import { checkReceivers } from './check-receivers.ts'
 
@@ -28,6 +29,7 @@ export function checkConfig(document: Partial<ConfigDocument>, locator: Locator)
   checkCheckpoint(document, locator)
   checkStore(document, locator)
   checkState(document, locator)
+  checkHa(document, locator)
 }
 
 /** Checks the part of a config that a spec has. */
