@@ -82,6 +82,43 @@ test('every decoder agrees with JSON.parse on a good document with any one byte 
   }
 })
 
+/** Members as programs write them: some in another order, some left out, some twice, some that begin as another does. */
+const members = [
+  ['"eventTime":', '1699999999123'],
+  ['"eventTim":', '1'],
+  ['"event":', '"pay"'],
+  ['"event" :', '"refund"'],
+  ['"ev\\u0065nt":', '"order"'],
+  ['"userId":', '"u1"'],
+  ['"userId":', '"u2"'],
+  ['"bizLine":', '"retail"'],
+  ['"bizLine":', '"a name of more than sixteen bytes"'],
+  ['"status":', '"success"'],
+  ['"status":', '"fail"'],
+  ['"amount":', '12.5'],
+  ['"ctx":', '{"os":"ios","ver":{"major":"7"}}'],
+  ['"ctx":', '{"ver":{"major":"8","minor":1},"os":"android","time":"2023-11-14T22:13:20Z"}'],
+  ['"ctx":', '{}'],
+  ['"":', '0'],
+  [`"${'long'.repeat(12)}":`, 'true'],
+  ...Array.from({ length: 70 }, (_, index) => [`"key ${index}":`, String(index)] as const),
+] as const
+
+test('every decoder agrees with JSON.parse when the members of documents come, go and change places', () => {
+  const few = fc.shuffledSubarray([...members.slice(0, 17)], { minLength: 3 })
+  const many = fc.constant(members.slice(10))
+  const document = fc
+    .oneof({ weight: 9, arbitrary: few }, { weight: 1, arbitrary: many })
+    .map((chosen) => Buffer.from(`{${chosen.map(([key, value]) => key + value).join(',')}}`))
+  const sets = plans.map((plan) => ({ plan, set: setOf(plan) }))
+  fc.assert(
+    fc.property(fc.array(document, { minLength: 20, maxLength: 20 }), (batch) => {
+      for (const { plan, set } of sets) assertEqual(set, plan, batch)
+    }),
+    { numRuns: 60 },
+  )
+})
+
 for (const { name, kind, options } of subjects) {
   test(`${name} leaves well-formed documents to nobody`, () => {
     const { decoder, out } = decoderFor(kind, eventPlan(), [metricPlan()], options)

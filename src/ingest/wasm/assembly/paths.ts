@@ -37,8 +37,27 @@ export class Entry {
   resetCount: u32
 }
 
-/** Cells of a node: entries by key hash. */
+/** Cells of a node: entries by key hash. Behind them lie its members. */
 const CELLS: usize = 64
+
+/** Members of a node that are expected; those behind them are looked up. */
+const MAX_MEMBERS: usize = 64
+/** Longest `"key":` that is expected. */
+const MAX_SPELLING: usize = 32
+
+/**
+ * A member of an object with wanted keys, as an earlier document had it in this place: documents of a topic are made by few
+ * programs, so that one comparison says which key comes, and that it is well-formed.
+ */
+@unmanaged
+class Member {
+  /** null when it is not wanted. */
+  entry: Entry | null
+  /** Length of `"key":`, which lies behind these fields. */
+  length: usize
+}
+
+const MEMBER_BYTES: usize = 48
 
 let slots: usize = 0
 let slotsEnd: usize = 0
@@ -64,7 +83,62 @@ export function resetSlots(): void {
 
 /** An object with wanted keys. */
 export function makeNode(): usize {
-  return alloc(CELLS * sizeof<usize>())
+  // Two members more, which are never expected: who looks at one may look at the next.
+  const size = CELLS * sizeof<usize>() + (MAX_MEMBERS + 2) * MEMBER_BYTES
+  const node = alloc(size)
+  // A zero byte, which is no quote, is never found.
+  for (let member = firstMember(node); member < node + size; member += MEMBER_BYTES) {
+    changetype<Member>(member).length = 1
+  }
+  return node
+}
+
+/** The member that is expected first. */
+// @ts-ignore: a decorator of AssemblyScript
+@inline
+export function firstMember(node: usize): usize {
+  return node + CELLS * sizeof<usize>()
+}
+
+// @ts-ignore: a decorator of AssemblyScript
+@inline
+export function nextMember(member: usize): usize {
+  return member + MEMBER_BYTES
+}
+
+/** The member behind one that was read. */
+// @ts-ignore: a decorator of AssemblyScript
+@inline
+export function memberBehind(node: usize, member: usize): usize {
+  return min(nextMember(member), firstMember(node) + MAX_MEMBERS * MEMBER_BYTES)
+}
+
+/** Does the member begin at `p`, with its colon? */
+// @ts-ignore: a decorator of AssemblyScript
+@inline
+export function isMember(member: usize, p: usize): bool {
+  return same(member + offsetof<Member>(), p, changetype<Member>(member).length)
+}
+
+// @ts-ignore: a decorator of AssemblyScript
+@inline
+export function memberLength(member: usize): usize {
+  return changetype<Member>(member).length
+}
+
+// @ts-ignore: a decorator of AssemblyScript
+@inline
+export function memberEntry(member: usize): Entry | null {
+  return changetype<Member>(member).entry
+}
+
+/** Expects the member whose `"key":` is `from ≤ i < to` in this place from now on. */
+export function expectMember(node: usize, member: usize, from: usize, to: usize, entry: Entry | null): void {
+  if (to - from > MAX_SPELLING || member == firstMember(node) + MAX_MEMBERS * MEMBER_BYTES) return
+  const expected = changetype<Member>(member)
+  expected.entry = entry
+  expected.length = to - from
+  memory.copy(member + offsetof<Member>(), from, to - from)
 }
 
 /**

@@ -1,6 +1,27 @@
 import { alloc, at, space } from './bytes'
 import { number } from './numbers'
-import { ARRAY, Entry, entryOf, FALSE, makeNode, NULL, NUMBER, OBJECT, resetBelow, resetSlots, Slot, STRING, TRUE } from './paths'
+import {
+  ARRAY,
+  Entry,
+  entryOf,
+  expectMember,
+  FALSE,
+  firstMember,
+  isMember,
+  makeNode,
+  memberBehind,
+  memberEntry,
+  memberLength,
+  nextMember,
+  NULL,
+  NUMBER,
+  OBJECT,
+  resetBelow,
+  resetSlots,
+  Slot,
+  STRING,
+  TRUE,
+} from './paths'
 import { escaped, plainEnd, QUOTE, resolveEscapes, restOfString } from './text'
 
 /** Deeper documents are left to JSON.parse. */
@@ -51,27 +72,25 @@ function object(p: usize, end: usize, node: usize, depth: i32): usize {
   let c = at(p)
   if (c <= 32) c = at((p = space(p, end)))
   if (c == CLOSE_OBJECT) return p + 1
+  let member = firstMember(node)
   for (;;) {
     if (c != QUOTE || p >= end) return 0
-    const key = ++p
     let entry: Entry | null
-    p = plainEnd(p)
-    if (at(p) == QUOTE) entry = entryOf(node, key, p - key)
-    else {
-      p = restOfString(p, end)
+    // A member that this document leaves out is passed over.
+    if (isMember(member, p) || isMember((member = nextMember(member)), p)) {
+      entry = memberEntry(member)
+      p += memberLength(member)
+      member = memberBehind(node, member)
+    } else {
+      const from = p
+      p = key(p + 1, end, node)
       if (p == 0) return 0
-      if (escaped) {
-        const resolved = resolveEscapes(key, p, scratchTop)
-        if (resolved == 0) return 0
-        entry = entryOf(node, scratchTop, resolved - scratchTop)
-      } else entry = entryOf(node, key, p - key)
+      entry = keyEntry
+      member -= nextMember(0)
+      expectMember(node, member, from, p, entry)
+      member = memberBehind(node, member)
     }
-    c = at(++p)
-    if (c != COLON) {
-      p = space(p, end)
-      if (at(p) != COLON) return 0
-    }
-    c = at(++p)
+    c = at(p)
     if (c <= 32) c = at((p = space(p, end)))
     if (c == QUOTE) {
       const from = ++p
@@ -94,6 +113,30 @@ function object(p: usize, end: usize, node: usize, depth: i32): usize {
     if (c <= 32) c = at((p = space(p, end)))
   }
   return 0
+}
+
+/** Entry of the key that `key` read last; null when it is not wanted. */
+let keyEntry: Entry | null = null
+
+/** A key from behind its quote, and its colon. */
+function key(from: usize, end: usize, node: usize): usize {
+  let p = plainEnd(from)
+  if (at(p) == QUOTE) keyEntry = entryOf(node, from, p - from)
+  else {
+    p = restOfString(p, end)
+    if (p == 0) return 0
+    if (escaped) {
+      const resolved = resolveEscapes(from, p, scratchTop)
+      if (resolved == 0) return 0
+      keyEntry = entryOf(node, scratchTop, resolved - scratchTop)
+    } else keyEntry = entryOf(node, from, p - from)
+  }
+  p++
+  if (at(p) != COLON) {
+    p = space(p, end)
+    if (at(p) != COLON) return 0
+  }
+  return p + 1
 }
 
 /** A string that a wanted key has; false when it can't be said in UTF-8. */
