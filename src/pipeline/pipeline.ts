@@ -21,7 +21,7 @@ const tickMs = 200
 /** Late panes wait this long for more of their kind. */
 const lateFlushMs = 1_000
 /** New dedup entries that make a checkpoint due before its time. */
-const maxChangedKeys = 100_000
+const maxChangedKeys = 1_000_000
 /** Dead letters and late events held in memory before the pipeline waits for their file. */
 const maxPendingSideBytes = 64 * 2 ** 20
 /** Records from which on the share of dead letters is judged. */
@@ -308,6 +308,7 @@ export class Pipeline {
     operations.push(outbox.cursorOperations())
     const end = outbox.end
     const positions = inputs.map((input) => input.positionsByName())
+    const gone = inputs.map((input) => input.goneClaims())
     return {
       operations: operations.flat(),
       marks: this.#flushSideOutputs(),
@@ -319,7 +320,7 @@ export class Pipeline {
         this.#metrics.emitted(panes, now)
         this.#parts.onPanes(panes)
         inputs.forEach((input, index) => {
-          input.checkpointed(positions[index] ?? new Map())
+          input.checkpointed(positions[index] ?? new Map(), gone[index])
         })
         for (const one of companions) one.committed()
       },
