@@ -73,7 +73,7 @@ export async function exportPoints(
       const { metric, tags } = series
       const lines = Array.from({ length }, (_, at) => {
         const [timeMs = 0, value = 0] = [times[at], values[at]]
-        return formatImportLine({ metric, timeMs, value, integer: integers[at] === 1 }, tags)
+        return formatImportLine({ metric, timeMs, value, integer: integers?.[at] === 1 }, tags)
       })
       points += length
       if (length > 0 && !output.write(`${lines.join('\n')}\n`)) await once(output, 'drain')

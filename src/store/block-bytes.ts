@@ -98,10 +98,6 @@ export class BlockReader {
     return ((this.#bytes[this.position + (index >>> 3)] ?? 0) >>> (index & 7)) & 1
   }
 
-  skip(bytes: number): void {
-    this.position += bytes
-  }
-
   /** Goes behind the runs of `count` values. */
   skipRuns(count: number): void {
     for (let at = 0; at < count; ) {

@@ -67,42 +67,82 @@ export function blockLength(bytes: Uint8Array): number {
   return new BlockReader(bytes, 3).varint()
 }
 
-/** Appends the points of a block whose first point is at `firstMs` to `into`. */
-export function decodeBlock(bytes: Uint8Array, firstMs: number, into: PointColumns): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+/** What a block says before its values. */
+export interface BlockHead {
+  readonly count: number
+  readonly width: ValueWidth
+  /** Between any two points, when it is the same for all; ms. */
+  readonly stepMs: number | undefined
+  /** Times of all points, epoch ms, when steps differ. */
+  readonly times: Float64Array | undefined
+  readonly integers: 'all' | 'none' | 'mixed'
+  /** Where the bitmap of integers would begin. */
+  readonly bitmapAt: number
+  readonly versioned: boolean
+  /** Where versions, and behind them values, begin. */
+  readonly versionsAt: number
+}
+
+/** Reads the head of a block whose first point is at `firstMs`. */
+export function blockHead(bytes: Uint8Array, firstMs: number): BlockHead {
   if (bytes[0] !== FORMAT) throw new RangeError(`unknown block format ${bytes[0]}`)
   const flags = bytes[1] ?? 0
   const width = (bytes[2] ?? FLOAT64) as ValueWidth
   const reader = new BlockReader(bytes, 3)
   const count = reader.varint()
+  const unitMs = flags & SECONDS ? 1_000 : 1
+  const stepMs = flags & CONSTANT_STEP ? reader.varint() * unitMs : undefined
+  const times = stepMs === undefined ? steppedTimes(reader, count, firstMs, unitMs) : undefined
+  const bitmapAt = reader.position
+  const mixed = (flags & MIXED_INTEGERS) !== 0
+  return {
+    count,
+    width,
+    stepMs,
+    times,
+    integers: mixed ? 'mixed' : flags & ALL_INTEGERS ? 'all' : 'none',
+    bitmapAt,
+    versioned: (flags & VERSIONS) !== 0,
+    versionsAt: mixed ? bitmapAt + ((count + 7) >>> 3) : bitmapAt,
+  }
+}
+
+function steppedTimes(
+  reader: BlockReader,
+  count: number,
+  firstMs: number,
+  unitMs: number,
+): Float64Array {
+  const times = new Float64Array(count)
+  let time = firstMs
+  times[0] = time
+  for (let at = 1; at < count; at++) {
+    time += reader.varint() * unitMs
+    times[at] = time
+  }
+  return times
+}
+
+/** Appends the points of a block whose first point is at `firstMs` to `into`. */
+export function decodeBlock(bytes: Uint8Array, firstMs: number, into: PointColumns): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const { count, width, stepMs = 0, ...head } = blockHead(bytes, firstMs)
   const start = into.length
   into.reserve(start + count)
   const { times, values, integers, incarnations, revisions } = into
-  const unitMs = flags & SECONDS ? 1_000 : 1
-  times[start] = firstMs
-  if (flags & CONSTANT_STEP) {
-    const step = reader.varint() * unitMs
-    for (let at = 1; at < count; at++) times[start + at] = firstMs + at * step
-  } else {
-    let time = firstMs
-    for (let at = 1; at < count; at++) {
-      time += reader.varint() * unitMs
-      times[start + at] = time
-    }
-  }
-  if (flags & MIXED_INTEGERS) {
+  if (head.times !== undefined) times.set(head.times, start)
+  else for (let at = 0; at < count; at++) times[start + at] = firstMs + at * stepMs
+  const reader = new BlockReader(bytes, head.bitmapAt)
+  if (head.integers === 'mixed') {
     for (let at = 0; at < count; at++) integers[start + at] = reader.bit(at)
-    reader.skip((count + 7) >>> 3)
   } else {
-    integers.fill(flags & ALL_INTEGERS ? 1 : 0, start, start + count)
+    integers.fill(head.integers === 'all' ? 1 : 0, start, start + count)
   }
-  if (flags & VERSIONS && !into.versioned) {
-    reader.skipRuns(count)
-    reader.skipRuns(count)
-  } else if (flags & VERSIONS) {
+  reader.position = head.versionsAt
+  if (head.versioned) {
     reader.runs(incarnations, start, count, 1)
     reader.runs(revisions, start, count, 0)
-  } else if (into.versioned) {
+  } else {
     incarnations.fill(UNVERSIONED, start, start + count)
     revisions.fill(0, start, start + count)
   }

@@ -72,6 +72,20 @@ export class LmdbBlockTable {
     }
   }
 
+  /** The blocks of a series that may hold points with `fromMs ≤ time < toMs`, in order; valid as those of `range`. */
+  holding(seriesId: number, fromMs: number, toMs: number): StoredBlock[] {
+    // Backwards, so that one walk finds the block that begins before the range too.
+    const start = blockKey(seriesId, Math.ceil(toMs) - 1)
+    const end = blockKey(seriesId, 0)
+    const blocks: StoredBlock[] = []
+    for (const { key, value } of this.#blocks.getRange({ start, end, reverse: true })) {
+      const firstMs = timeAt(key, SERIES_KEY_BYTES)
+      blocks.push({ firstMs, bytes: value })
+      if (firstMs <= fromMs) break
+    }
+    return blocks.reverse()
+  }
+
   /** Bytes of the pages that blocks and tails take. */
   usedBytes(): number {
     return pagesBytes(this.#blocks) + pagesBytes(this.#tails)

@@ -7,9 +7,10 @@ import { LmdbBlockTable, pagesBytes } from './lmdb-block-table.ts'
 import { LmdbSeriesBlocks } from './lmdb-series-blocks.ts'
 import { horizonOf, LmdbSeriesUpkeep } from './lmdb-series-upkeep.ts'
 import { type NameKind, nameKinds } from './name-dictionary.ts'
-import type { PointColumns, PointWrite } from './point-columns.ts'
+import type { PointWrite } from './point-columns.ts'
 import type { Dropped, LastPoint, PointStore, StorePoint } from './point-store.ts'
 import { type Series, SeriesIndex } from './series-index.ts'
+import type { SeriesPoints } from './series-points.ts'
 
 /** Raised when what is on disk is laid out in another way. */
 const FORMAT = 'warden-store-1'
@@ -91,7 +92,7 @@ export class LmdbPointStore implements PointStore {
     saved()
   }
 
-  readPoints(seriesId: number, fromMs: number, toMs: number): PointColumns {
+  readPoints(seriesId: number, fromMs: number, toMs: number): SeriesPoints {
     return this.#blocks.read(seriesId, Math.max(fromMs, this.#horizonMs), toMs)
   }
 

@@ -23,16 +23,13 @@ export class PointColumns {
   integers: Uint8Array
   incarnations: Float64Array
   revisions: Float64Array
-  readonly versioned: boolean
 
-  /** @param versioned false: incarnations and revisions are left out, which queries have no use for */
-  constructor(capacity = 64, versioned = true) {
-    this.versioned = versioned
+  constructor(capacity = 64) {
     this.times = new Float64Array(capacity)
     this.values = new Float64Array(capacity)
     this.integers = new Uint8Array(capacity)
-    this.incarnations = new Float64Array(versioned ? capacity : 0)
-    this.revisions = new Float64Array(versioned ? capacity : 0)
+    this.incarnations = new Float64Array(capacity)
+    this.revisions = new Float64Array(capacity)
   }
 
   push(
@@ -64,7 +61,6 @@ export class PointColumns {
     this.times = grown(this.times, new Float64Array(to))
     this.values = grown(this.values, new Float64Array(to))
     this.integers = grown(this.integers, new Uint8Array(to))
-    if (!this.versioned) return
     this.incarnations = grown(this.incarnations, new Float64Array(to))
     this.revisions = grown(this.revisions, new Float64Array(to))
   }

@@ -1,6 +1,6 @@
 import type { Annotation } from './annotation.ts'
-import type { PointColumns } from './point-columns.ts'
 import type { SeriesIndex } from './series-index.ts'
+import type { SeriesPoints } from './series-points.ts'
 
 /** A valid point for the store. */
 export interface StorePoint {
@@ -18,8 +18,8 @@ export interface StorePoint {
 /** What a query reads from. */
 export interface SeriesReader {
   readonly index: SeriesIndex
-  /** The points of a series with `fromMs ≤ time < toMs`. */
-  readPoints(seriesId: number, fromMs: number, toMs: number): PointColumns
+  /** The points of a series with `fromMs ≤ time < toMs`; nobody may change the columns. */
+  readPoints(seriesId: number, fromMs: number, toMs: number): SeriesPoints
   /** The newest point of a series at or after `fromMs`; undefined when there is none. */
   lastPoint(seriesId: number, fromMs: number): LastPoint | undefined
   /** Notes of a series (`''`: global ones) with `fromMs ≤ start ≤ toMs`, in order of time. */

@@ -1,9 +1,9 @@
 import { lowerBound } from '../point-columns.ts'
 import { RequestRefused } from '../request-refused.ts'
+import type { SeriesPoints } from '../series-points.ts'
 import { type Aggregator, aggregatorNamed, NONE } from './aggregator.ts'
 import { type CalendarUnit, calendarFloor, calendarNext } from './calendar.ts'
 import { parseInterval } from './query-time.ts'
-import type { SeriesPoints } from './series-points.ts'
 
 export const fillPolicies = ['none', 'zero', 'nan', 'null'] as const
 

@@ -1,4 +1,4 @@
-import type { SeriesPoints } from './series-points.ts'
+import type { SeriesPoints } from '../series-points.ts'
 
 export interface RateOptions {
   /** A value below the one before is a wrap at `counterMax`, not a fall. */

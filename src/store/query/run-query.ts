@@ -3,11 +3,11 @@ import { lowerBound } from '../point-columns.ts'
 import type { SeriesReader } from '../point-store.ts'
 import { RequestRefused } from '../request-refused.ts'
 import type { Series } from '../series-index.ts'
+import type { SeriesPoints } from '../series-points.ts'
 import { aggregated } from './aggregate-series.ts'
 import { NONE } from './aggregator.ts'
 import { downsampled } from './downsample.ts'
 import { rates } from './rate.ts'
-import { type SeriesPoints, seriesPoints } from './series-points.ts'
 import type { StoreQuery, SubQuery } from './store-query.ts'
 
 /** What one query may cost. */
@@ -112,8 +112,7 @@ function readSeries(
       'Choose a shorter time or fewer series.',
     )
   }
-  let points = seriesPoints(raw.length, raw.times, raw.values, raw.integers)
-  if (sub.downsample !== undefined) points = downsampled(points, sub.downsample, sub.range)
+  const points = sub.downsample === undefined ? raw : downsampled(raw, sub.downsample, sub.range)
   if (!sub.raw.rate) return sub.downsample === undefined ? points : since(points, scanFromMs)
   return since(rates(points, sub.raw.rateOptions), scanFromMs)
 }

@@ -45,7 +45,7 @@ function contents(store: LmdbPointStore): Row[] {
           key,
           points.times[at] ?? 0,
           points.values[at] ?? 0,
-          points.integers[at] ?? 0,
+          points.integers?.[at] ?? 0,
         ],
       )
     })

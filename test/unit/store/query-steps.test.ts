@@ -11,18 +11,18 @@ import {
 } from '../../../src/store/query/downsample.ts'
 import { parseQueryTime } from '../../../src/store/query/query-time.ts'
 import { plainRate, rates } from '../../../src/store/query/rate.ts'
-import { type SeriesPoints, seriesPoints } from '../../../src/store/query/series-points.ts'
 import { tagFilter, tagFilterOfText } from '../../../src/store/query/tag-filter.ts'
+import type { SeriesPoints } from '../../../src/store/series-points.ts'
 
 const HOUR_MS = 3_600_000
 
 function series(points: readonly (readonly [number, number])[], integers = false): SeriesPoints {
-  return seriesPoints(
-    points.length,
-    Float64Array.from(points, ([timeMs]) => timeMs),
-    Float64Array.from(points, ([, value]) => value),
-    integers ? new Uint8Array(points.length).fill(1) : undefined,
-  )
+  return {
+    length: points.length,
+    times: Float64Array.from(points, ([timeMs]) => timeMs),
+    values: Float64Array.from(points, ([, value]) => value),
+    integers: integers && points.length > 0 ? new Uint8Array(points.length).fill(1) : undefined,
+  }
 }
 
 function merged(name: string, group: readonly SeriesPoints[], rate = false): [number, number][] {
