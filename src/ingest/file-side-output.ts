@@ -34,6 +34,8 @@ export class FileSideOutput implements SideOutput {
   /** Bytes that are durable. */
   #length = 0
   #pending: Buffer[] = []
+  /** Records written since the start: what `#pending` begins with. */
+  #written = 0
   #pendingBytes = 0
   #flushing: Promise<unknown> = Promise.resolve()
 
@@ -76,7 +78,9 @@ export class FileSideOutput implements SideOutput {
   }
 
   flush(): Promise<string> {
-    const flushed = this.#flushing.then(() => this.#write())
+    // Of this instant, although it writes later: what is appended next belongs to positions of the next checkpoint.
+    const until = this.#written + this.#pending.length
+    const flushed = this.#flushing.then(() => this.#write(until))
     this.#flushing = flushed.catch(() => undefined)
     return flushed
   }
@@ -88,11 +92,11 @@ export class FileSideOutput implements SideOutput {
     this.#file = undefined
   }
 
-  async #write(): Promise<string> {
-    if (this.#pending.length === 0) return String(this.#length)
-    // Counted now: more may be appended while these are written.
-    const count = this.#pending.length
-    const bytes = Buffer.concat(this.#pending)
+  /** @param until how many records are to be written since the start */
+  async #write(until: number): Promise<string> {
+    const count = until - this.#written
+    if (count <= 0) return String(this.#length)
+    const bytes = Buffer.concat(this.#pending.slice(0, count))
     try {
       const file = await this.#opened()
       let written = 0
@@ -111,6 +115,7 @@ export class FileSideOutput implements SideOutput {
       throw this.#failed(error)
     }
     this.#length += bytes.length
+    this.#written = until
     this.#pending = this.#pending.slice(count)
     this.#pendingBytes -= bytes.length
     return String(this.#length)
