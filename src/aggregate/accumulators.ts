@@ -64,6 +64,11 @@ export class Accumulators {
     cells[row + this.#users] = (cells[row + this.#users] as number) + 1
   }
 
+  /** @param users by which an estimate grew; a fraction too */
+  addUsers(cells: Float64Array, row: number, users: number): void {
+    cells[row + this.#users] = (cells[row + this.#users] as number) + users
+  }
+
   /** @param sign 1 for an event that counts now, −1 for one that is withdrawn */
   addKept(cells: Float64Array, row: number, outcome: number, sign: 1 | -1): void {
     const at = row + this.#outcomes + outcome
@@ -164,7 +169,8 @@ export class Accumulators {
       case 'users':
         return this.#dedup
           ? this.#total(cells, row + this.#outcomes, undefined)
-          : (cells[row + this.#users] as number)
+          : // An estimate is no whole number; people are.
+            Math.round(cells[row + this.#users] as number)
       case 'rate':
         return this.#rate(cells, aggregate.raw ? row : row + this.#keptOffset(), aggregate)
       default: {

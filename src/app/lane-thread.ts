@@ -6,6 +6,7 @@ import type { KafkaSourceOptions } from '../ingest/kafka-source.ts'
 import type { BetweenLanes, FromLane, ToLane } from '../pipeline/lanes/lane-messages.ts'
 import type { LanePlace } from '../pipeline/lanes/metric-counter.ts'
 import type { TelemetryMessage } from './forwarded-telemetry.ts'
+import type { RedisDedupOptions } from './shared-dedups.ts'
 
 /** What a lane's thread is started with. */
 export interface LaneThreadData {
@@ -14,6 +15,8 @@ export interface LaneThreadData {
   readonly plan: EventPlan
   readonly metrics: readonly MetricPlan[]
   readonly hashKey: Uint8Array
+  /** By metric, of those that claim their users in a Redis. */
+  readonly dedup?: ReadonlyMap<string, RedisDedupOptions> | undefined
   /** To the other lanes, by lane; undefined at this one's place. */
   readonly ports: readonly (MessagePort | undefined)[]
 }

@@ -16,6 +16,7 @@ import {
   plainError,
   type ToThread,
 } from './lane-thread.ts'
+import { sharedDedupOf } from './shared-dedups.ts'
 import { watchLoopStalls } from './system-loop-stalls.ts'
 
 /* Entry of a lane's thread. */
@@ -43,6 +44,9 @@ const runner = new LaneRunner({
       codecs: kafkaCodecs,
       checkCrc: true,
     }),
+  shared: data.metrics.map((metric) =>
+    sharedDedupOf(metric, data.dedup?.get(metric.name), telemetry),
+  ),
   clock: telemetry.clock,
   yieldToIo: () => new Promise((resolve) => setImmediate(resolve)),
   handOverMs,

@@ -10,6 +10,7 @@ import { type LaneLayout, oneLane } from '../pipeline/lanes/lane-layout.ts'
 import type { LaneLink } from '../pipeline/lanes/lane-link.ts'
 import type { MetricWindows } from '../pipeline/metric-windows.ts'
 import type { RestoredSource } from '../pipeline/source-state.ts'
+import { redisDedupOf, sharedDedupOf } from './shared-dedups.ts'
 import { createSource, kafkaSourceOptions } from './sources.ts'
 import { startThreadLanes } from './thread-lane.ts'
 
@@ -60,7 +61,7 @@ export async function planLanes(
 
 export interface LaneOptions {
   readonly source: SourceConfig
-  readonly config: Pick<Config, 'stateDir'>
+  readonly config: Pick<Config, 'stateDir' | 'job' | 'metrics'>
   readonly plan: EventPlan
   readonly metrics: readonly MetricPlan[]
   readonly layout: LaneLayout
@@ -71,6 +72,7 @@ export interface LaneOptions {
 /** The lanes of a source: threads of their own for Kafka, in this thread for the others. */
 export function createLanes(options: LaneOptions): readonly LaneLink[] {
   const { source, config, plan, metrics, layout, hashKey, telemetry } = options
+  const dedup = redisDedupOf(config)
   const places = Array.from({ length: layout.lanes }, (_, lane) => ({
     lane,
     lanes: layout.lanes,
@@ -85,7 +87,7 @@ export function createLanes(options: LaneOptions): readonly LaneLink[] {
         const refresh = fixed ? { metadataRefreshMs: 5_000 } : {}
         const own = { ...kafkaSourceOptions(source), ...refresh, share }
         const from = { type: 'kafka', name: source.name, options: own } as const
-        return { source: from, place, plan, metrics, hashKey }
+        return { source: from, place, plan, metrics, hashKey, dedup }
       }),
       telemetry,
     )
@@ -105,6 +107,7 @@ export function createLanes(options: LaneOptions): readonly LaneLink[] {
           codecs: kafkaCodecs,
           checkCrc: true,
         }),
+      shared: metrics.map((metric) => sharedDedupOf(metric, dedup.get(metric.name), telemetry)),
       clock: telemetry.clock,
       yieldToIo: () => new Promise((resolve) => setImmediate(resolve)),
       handOverMs: 0,

@@ -1,4 +1,5 @@
 import type { AlertPlan } from '../core/alert-plan.ts'
+import type { DedupBackend } from '../core/dedup.ts'
 import type {
   Accumulation,
   FieldPath,
@@ -168,6 +169,10 @@ export interface MetricConfig {
   /** Worst first. */
   readonly outcomes: readonly string[]
   readonly keep: Keep | undefined
+  /** undefined: exact, in memory and checkpoint. */
+  readonly backend: DedupBackendConfig | undefined
+  /** Event time within which a user counts once; undefined: the window. */
+  readonly horizonMs: DurationMs | undefined
   readonly aggregates: readonly AggregateConfig[]
   readonly zeroFill: ZeroFillPlan
   /** One value per dimension each, in the order of `dimensions`. */
@@ -178,6 +183,18 @@ export interface MetricConfig {
   readonly maxSeries: number
   /** Former name, whose state is taken over. */
   readonly renamedFrom: string | undefined
+}
+
+export type DedupBackendConfig =
+  | Exclude<DedupBackend, { readonly type: 'redis' }>
+  | (Extract<DedupBackend, { readonly type: 'redis' }> & RedisConfig)
+
+export interface RedisConfig {
+  /** `redis://host:port/database` or `rediss://…`; no password in it. */
+  readonly url: string
+  readonly username: string | undefined
+  readonly password: Secret | undefined
+  readonly timeoutMs: DurationMs
 }
 
 export interface DimensionConfig {

@@ -95,8 +95,7 @@ export function fingerprintOf(metric: MetricPlan, event: EventPlan): MetricFinge
       filter: filterText(metric.where),
       dimensions: text(metric.dimensions.map(({ name, path, missing }) => [name, path, missing])),
       window: text([metric.window.sizeMs, metric.window.slideMs, metric.window.alignment]),
-      // Without dedup distinct users are kept only where an aggregate asks for them.
-      keep: text(metric.keep ?? (user ? 'users' : undefined)),
+      keep: keepText(metric),
       outcomes: text(metric.outcomes),
       'outcome dimension': text(metric.splitByOutcome),
       'summed fields': text(metric.values.map(({ path }) => path)),
@@ -166,6 +165,17 @@ function compare(before: MetricFingerprint, now: MetricFingerprint): MetricChang
   }
   const parts = freeParts.filter((part) => before.free[part] !== now.free[part])
   return parts.length === 0 ? { kind: 'same', metric, from } : { kind: 'free', metric, from, parts }
+}
+
+/** What is remembered of users. */
+function keepText(metric: MetricPlan): string {
+  // Without dedup distinct users are kept only where an aggregate asks for them.
+  const keep = metric.keep ?? (needsUser(metric) ? 'users' : undefined)
+  const { backend, horizon } = metric
+  if (backend === undefined && horizon === undefined) return text(keep)
+  // Which Redis it is does not matter: its keys may have moved with it.
+  const stored = backend?.type === 'redis' ? { type: 'redis' } : (backend ?? { type: 'exact' })
+  return text([keep, stored, ...(horizon === undefined ? [] : [horizon])])
 }
 
 const filterText = (filter: MetricPlan['where']): string =>

@@ -1,6 +1,13 @@
+import type { DedupBackend } from '../core/dedup.ts'
 import type { EventPlan, JobPlan, MetricPlan } from '../core/plan.ts'
 import { durationMs } from '../core/time.ts'
-import type { AggregateConfig, Config, MetricConfig, SourceConfig } from './config.ts'
+import type {
+  AggregateConfig,
+  Config,
+  DedupBackendConfig,
+  MetricConfig,
+  SourceConfig,
+} from './config.ts'
 
 /** What the stages read of a config. */
 export function planOf(config: Pick<Config, 'job' | 'sources' | 'metrics'>): JobPlan {
@@ -9,6 +16,11 @@ export function planOf(config: Pick<Config, 'job' | 'sources' | 'metrics'>): Job
     sources: config.sources.map(eventPlanOf),
     metrics: config.metrics.map(metricPlanOf),
   }
+}
+
+/** Without the connection: it belongs to the edge, and its password to nobody else. */
+function backendPlanOf(backend: DedupBackendConfig): DedupBackend {
+  return backend.type === 'redis' ? { type: 'redis', cacheKeys: backend.cacheKeys } : backend
 }
 
 /** How the events of a source are read. */
@@ -48,6 +60,8 @@ export function metricPlanOf(metric: MetricConfig): MetricPlan {
     splitByOutcome: metric.splitByOutcome,
     outcomes: metric.outcomes,
     keep: metric.keep,
+    ...(metric.backend === undefined ? {} : { backend: backendPlanOf(metric.backend) }),
+    ...(metric.horizonMs === undefined ? {} : { horizon: metric.horizonMs }),
     window: metric.window,
     allowedLateness: metric.allowedLatenessMs,
     accumulation: metric.accumulation,

@@ -1,6 +1,13 @@
 import type { Alignment, FieldPath } from '../core/plan.ts'
+import type { DurationMs } from '../core/time.ts'
 import { pathText } from './condition-text.ts'
-import type { AggregateConfig, DimensionConfig, EventConfig, MetricConfig } from './config.ts'
+import type {
+  AggregateConfig,
+  DedupBackendConfig,
+  DimensionConfig,
+  EventConfig,
+  MetricConfig,
+} from './config.ts'
 import type { EventDocument, MetricDocument } from './schema.ts'
 
 /** The dimension that stands for the outcome as the source maps it. */
@@ -29,6 +36,8 @@ export function resolveMetric(
     splitByOutcome: own.length < dimensions.length,
     outcomes: document.outcomes,
     keep: document.dedup?.keep,
+    backend: resolveBackend(document.dedup),
+    horizonMs: horizonOf(document.dedup),
     aggregates: document.aggregates.map(resolveAggregate),
     zeroFill: { enabled, expireAfter, whenSilent },
     series: document.series.map((values) => own.map((dimension) => values[dimension.name] ?? '')),
@@ -39,6 +48,21 @@ export function resolveMetric(
     renamedFrom: document.renamedFrom,
   }
 }
+
+function resolveBackend(dedup: MetricDocument['dedup']): DedupBackendConfig | undefined {
+  const backend = dedup?.backend
+  if (backend === undefined || backend === 'exact') return undefined
+  if (backend === 'bitmap') return { type: 'bitmap' }
+  if (backend === 'hyperloglog') return { type: 'hyperloglog', error: 0.01 }
+  if (typeof backend === 'string')
+    throw new TypeError(`the check lets no ${backend} without particulars through`)
+  if (backend.type !== 'redis') return backend
+  const { type, url, username, password, cacheKeys, timeout } = backend
+  return { type, url, username, password, cacheKeys, timeoutMs: timeout }
+}
+
+const horizonOf = (dedup: MetricDocument['dedup']): DurationMs | undefined =>
+  dedup === undefined || dedup.per === 'window' ? undefined : dedup.per
 
 /** How events are read; a time of format `record` has an empty path. */
 export function resolveEvent(document: EventDocument): EventConfig {

@@ -1,3 +1,4 @@
+import type { DedupBackend } from './dedup.ts'
 import type { DurationMs, EpochMs } from './time.ts'
 
 /**
@@ -141,6 +142,10 @@ export interface MetricPlan {
   readonly values: readonly { readonly name: string; readonly path: FieldPath }[]
   /** undefined: every event counts. */
   readonly keep: Keep | undefined
+  /** Where users are remembered; undefined: exactly, in memory and checkpoint. */
+  readonly backend?: DedupBackend | undefined
+  /** Event time within which a user counts once, by arrival; undefined: the window. */
+  readonly horizon?: DurationMs | undefined
   readonly window: WindowPlan
   readonly allowedLateness: DurationMs
   readonly accumulation: Accumulation
@@ -173,6 +178,16 @@ export const OTHER_OUTCOME_NAME = 'other'
 /** Does the metric need to know who the user is? */
 export function needsUser(metric: MetricPlan): boolean {
   return metric.keep !== undefined || metric.aggregates.some((one) => one.kind === 'users')
+}
+
+/** Does nothing that comes later take the place of a kept event? Then nothing is ever withdrawn. */
+export function keepsByArrival(metric: Pick<MetricPlan, 'keep' | 'backend' | 'horizon'>): boolean {
+  return metric.keep !== undefined && (metric.backend ?? metric.horizon) !== undefined
+}
+
+/** Are its users unsigned 32-bit integers? Then the lower half of a row's key is the user, not a hash. */
+export function needsIntegerUser(metric: MetricPlan): boolean {
+  return metric.backend?.type === 'bitmap'
 }
 
 /** Does the metric need an outcome? Without one every event has code `OTHER_OUTCOME`. */

@@ -33,7 +33,10 @@ export interface MetricRows {
   event: Int32Array
   /** Id in the metric's `SeriesDictionary`. */
   series: Int32Array
-  /** 64-bit keyed hash of (series, user), as two unsigned halves, never both 0. Unset where the metric needs no user. */
+  /**
+   * 64-bit keyed hash of (series, user), as two unsigned halves, never both 0. Unset where the metric needs no user. Where it
+   * needs integer users the lower half is the user.
+   */
   keyHigh: Uint32Array
   keyLow: Uint32Array
   /** `OTHER_OUTCOME` or 1 + index into `MetricPlan.outcomes`. */

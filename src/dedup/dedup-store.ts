@@ -1,8 +1,6 @@
-import type { Keep } from '../core/plan.ts'
-
 /**
  * Port of what one metric × window knows of its users. `FingerprintTable` is the exact one; the others give up something for
- * bounded memory or shared state. All calls are synchronous: a backend that has to ask elsewhere does so in `ClaimPreparer`.
+ * bounded memory or shared state. All calls are synchronous: a backend that has to ask elsewhere does so in `ClaimBackend`.
  */
 export interface DedupStore {
   /** Distinct keys, as far as the backend knows. */
@@ -29,8 +27,11 @@ export interface DedupStore {
   ): number
   /** New and changed entries since the last call, encoded, maybe only a part of them; undefined when there are none left. */
   takeChanges(): Uint8Array | undefined
-  /** Puts back what `takeChanges` gave, in that order. @throws WardenError `state_corrupt` */
-  load(blob: Uint8Array): void
+  /**
+   * Puts back what `takeChanges` gave, in that order. @throws WardenError `state_corrupt`
+   * @param isWanted key groups to take; left out: all. What a store knows beyond them does no harm
+   */
+  load(blob: Uint8Array, isWanted?: (group: number) => boolean): void
 }
 
 /** Rows of one batch of one partition that are about to be offered. Columns are longer than `length`. */
@@ -47,29 +48,10 @@ export interface KeyClaims {
 }
 
 /** The asynchronous half of a backend: called once a batch, before its rows are offered with their index as `row`. */
-export interface ClaimPreparer {
+export interface ClaimBackend {
   /**
    * Finds out what each row is. Resolves when all verdicts are there: an outage of the backend is a wait, and with it
    * backpressure. Rejects with the signal's reason when aborted, or with a WardenError that no waiting will cure.
    */
   prepare(claims: KeyClaims, signal: AbortSignal): Promise<void>
-}
-
-export type DedupBackendName = 'exact' | 'bloom' | 'bitmap' | 'hyperloglog' | 'redis'
-
-/** What a backend can do; the config is checked against it. `keeps` without winner's time counts the first to arrive. */
-export interface DedupAbilities {
-  readonly keeps: readonly Keep[]
-  /** May count a known user again or take a new one for known. */
-  readonly approximate: boolean
-  /** Its winner stays whatever comes later: nothing is ever withdrawn. */
-  readonly byArrival: boolean
-}
-
-export const dedupAbilities: Readonly<Record<DedupBackendName, DedupAbilities>> = {
-  exact: { keeps: ['first', 'last', 'best'], approximate: false, byArrival: false },
-  bloom: { keeps: ['first'], approximate: true, byArrival: true },
-  bitmap: { keeps: ['first'], approximate: false, byArrival: true },
-  hyperloglog: { keeps: [], approximate: true, byArrival: true },
-  redis: { keeps: ['first'], approximate: false, byArrival: true },
 }

@@ -64,6 +64,14 @@ export class KeyLog {
     return new Uint32Array(bytes.buffer, headerBytes)
   }
 
+  /** Replaces the first word of every tuple of a blob, in place. The blob is as `take` gave it. */
+  static renumber(blob: Uint8Array, width: number, renumbered: (first: number) => number): void {
+    const words = new DataView(blob.buffer, blob.byteOffset + headerBytes)
+    for (let at = 0; at < words.byteLength; at += width * 4) {
+      words.setUint32(at, renumbered(words.getUint32(at, true)), true)
+    }
+  }
+
   #grow(): void {
     const next = new Uint32Array(Math.max(64 * this.#width, this.#words.length * 2))
     next.set(this.#words.subarray(0, this.#used))

@@ -1,3 +1,4 @@
+import { needsIntegerUser } from '../core/plan.ts'
 import { JsonParseDecoder } from './decode-json-parse.ts'
 import { JsonWalkDecoder } from './decode-json-walk.ts'
 import type { Decoder, DecoderKind, DecoderOptions } from './decoder.ts'
@@ -6,11 +7,14 @@ import { hasWasm } from './wasm/wasm-engine.ts'
 
 /**
  * A decoder for one source; it keeps interned texts and seeds, so one per lane and source is made once.
- * `auto` is `json-wasm`, for every plan; `json-walk` where the process has no WebAssembly (`node --jitless`).
+ * `auto` is `json-wasm`; `json-walk` where the process has no WebAssembly (`node --jitless`), and where users are integers.
+ * @throws RangeError for `json-wasm` where users are integers: it gives their hashes only
  */
 export function createDecoder(kind: DecoderKind | 'auto', options: DecoderOptions): Decoder {
-  switch (kind === 'auto' ? (hasWasm() ? 'json-wasm' : 'json-walk') : kind) {
+  const integers = options.metrics.some(needsIntegerUser)
+  switch (kind === 'auto' ? (hasWasm() && !integers ? 'json-wasm' : 'json-walk') : kind) {
     case 'json-wasm':
+      if (integers) throw new RangeError('json-wasm gives no integer users')
       return new JsonWasmDecoder(options)
     case 'json-walk':
       return new JsonWalkDecoder(options)

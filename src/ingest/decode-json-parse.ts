@@ -1,6 +1,7 @@
 import {
   type EventPlan,
   type MetricPlan,
+  needsIntegerUser,
   needsOutcome,
   needsUser,
   OTHER_OUTCOME,
@@ -16,6 +17,7 @@ import { holds } from './condition.ts'
 import { appendEvent, appendReject, type RawRecord, rowsOf } from './decoded-rows.ts'
 import type { Decoder, DecoderOptions, DecoderStats } from './decoder.ts'
 import { isoTime, readsIsoTime, timeFault, timeOfNumber } from './event-time.ts'
+import { integerUser } from './integer-user.ts'
 import { KeyHash } from './key-hash.ts'
 import { MAX_LINE_BYTES, visitLines } from './lines.ts'
 import { ParsedDocument } from './parsed-document.ts'
@@ -49,6 +51,8 @@ export class JsonParseDecoder implements Decoder, RecordVisitor {
   readonly #options: DecoderOptions
   readonly #hash: KeyHash
   readonly #seeds: readonly SeriesSeeds[]
+  /** By metric: the lower half of the key is the user. */
+  readonly #integers: readonly boolean[]
   readonly #batches: RecordBatches
   readonly #raw: RawRecord = { bytes: Buffer.alloc(0), start: 0, end: 0, offset: 0, timestamp: 0 }
   readonly #maxLineBytes: number
@@ -61,6 +65,7 @@ export class JsonParseDecoder implements Decoder, RecordVisitor {
     this.#event = options.event
     this.#metrics = options.metrics
     this.#hash = new KeyHash(options.hashKey)
+    this.#integers = options.metrics.map(needsIntegerUser)
     this.#seeds = options.dictionaries.map((one) => new SeriesSeeds(one, this.#hash))
     this.#batches = new RecordBatches(options.codecs, options.checkCrc ?? false)
     this.#maxLineBytes = options.maxLineBytes ?? MAX_LINE_BYTES
@@ -162,6 +167,10 @@ export class JsonParseDecoder implements Decoder, RecordVisitor {
     if (!Array.isArray(dimensions)) return dimensions as Refusal
     const user = needsUser(metric) ? userOf(document, this.#event) : ''
     if (typeof user !== 'string') return user
+    if (needsIntegerUser(metric) && !isIntegerUser(user)) {
+      const name = (this.#event.user ?? []).join('.')
+      return badType(name, user, 'a whole number from 0 to 4294967295 (dedup: bitmap)')
+    }
     const outcome = needsOutcome(metric) ? outcomeOf(document, this.#event, metric) : OTHER_OUTCOME
     if (typeof outcome !== 'number') return outcome
     const values: number[] = []
@@ -202,8 +211,13 @@ export class JsonParseDecoder implements Decoder, RecordVisitor {
     const bytes = encoder.encode(user)
     this.#hash.user(bytes, 0, bytes.length, seeds.high(series), seeds.low(series))
     rows.keyHigh[at] = this.#hash.high
-    rows.keyLow[at] = this.#hash.low
+    rows.keyLow[at] = this.#integers[metric] ? Number(user) : this.#hash.low
   }
+}
+
+function isIntegerUser(user: string): boolean {
+  const bytes = encoder.encode(user)
+  return integerUser(bytes, 0, bytes.length) >= 0
 }
 
 function dimensionsOf(document: ParsedDocument, metric: MetricPlan): string[] | Refusal {

@@ -1,6 +1,7 @@
 import {
   type EventPlan,
   type MetricPlan,
+  needsIntegerUser,
   needsOutcome,
   needsUser,
   OTHER_OUTCOME,
@@ -9,6 +10,7 @@ import type { MetricRows } from '../core/rows.ts'
 import type { SeriesDictionary } from '../core/series.ts'
 import { type CompiledFilter, compileFilter, SymbolsFull } from './compiled-filter.ts'
 import { outcomeCode } from './decode-json-parse.ts'
+import { integerUser } from './integer-user.ts'
 import { ARRAY, MISSING, NULL, NUMBER, OBJECT, STRING } from './json-walk.ts'
 import type { KeyHash } from './key-hash.ts'
 import { SeriesSeeds } from './series-seeds.ts'
@@ -33,6 +35,8 @@ export class WalkedMetric {
   /** -1 when the metric does not need it, or there is no such field. */
   readonly #userSlot: number
   readonly #needsUser: boolean
+  /** The lower half of the key is the user. */
+  readonly #integers: boolean
   readonly #outcomeSlot: number
   readonly #needsOutcome: boolean
   /** Code + 1 by symbol; 0 when not yet known. */
@@ -61,6 +65,7 @@ export class WalkedMetric {
     this.#tuple = new Int32Array(plan.dimensions.length)
     this.#seriesOf = new TupleTable(plan.dimensions.length)
     this.#needsUser = needsUser(plan)
+    this.#integers = needsIntegerUser(plan)
     this.#userSlot = this.#needsUser && event.user !== undefined ? document.slot(event.user) : -1
     this.#needsOutcome = needsOutcome(plan)
     this.#outcomeSlot =
@@ -75,6 +80,8 @@ export class WalkedMetric {
     if (!this.#readDimensions()) return false
     const userSlot = this.#userSlot
     if (this.#needsUser && !this.#hasUser(userSlot)) return false
+    const integer = this.#integers ? this.#integerUser(userSlot) : 0
+    if (integer < 0) return false
     const outcome = this.#needsOutcome ? this.#outcome() : OTHER_OUTCOME
     if (outcome < 0) return false
     const at = rows.length
@@ -102,7 +109,7 @@ export class WalkedMetric {
         this.#seeds.low(series),
       )
       rows.keyHigh[at] = hash.high
-      rows.keyLow[at] = hash.low
+      rows.keyLow[at] = this.#integers ? integer : hash.low
     }
     rows.length = at + 1
     return true
@@ -139,6 +146,15 @@ export class WalkedMetric {
     const kind = document.kind[slot]
     if (kind === NUMBER) return true
     return kind === STRING && (document.to[slot] as number) > (document.from[slot] as number)
+  }
+
+  #integerUser(slot: number): number {
+    const document = this.#document
+    return integerUser(
+      document.bytesOf(slot),
+      document.from[slot] as number,
+      document.to[slot] as number,
+    )
   }
 
   /** Code of the outcome; -1 when there is none. */

@@ -23,6 +23,8 @@ interface WindowsState {
   readonly missing: readonly { readonly from: SavedTime; readonly to: SavedTime }[]
   readonly goneThrough: SavedTime
   readonly partialWindows: number
+  /** Starts of the buckets of users that are remembered over windows; their entries lie under `keys/` in place of slices. */
+  readonly buckets?: readonly number[]
   readonly totals: MetricTotals
   /** Of the rows under `said/`. */
   readonly emissionLayout: EmissionLayout
@@ -68,8 +70,14 @@ export class MetricState {
     const put = (key: string, value: Uint8Array) =>
       operations.push({ kind: 'put', key: this.#prefix + key, value })
     const { operator, dictionary } = this.#windows
+    const { horizon, backend } = this.#windows.plan
+    for (const start of this.#windows.takeGoneBuckets()) {
+      operations.push(removeUnder(`${this.#prefix}keys/${timeKey(start)}/`))
+    }
     for (const start of this.#windows.goneSlices.splice(0)) {
       operations.push(removeUnder(`${this.#prefix}cells/${timeKey(start)}/`))
+      if (backend?.type === 'redis') this.#windows.goneClaims.push(start)
+      if (horizon !== undefined) continue
       operations.push(removeUnder(`${this.#prefix}keys/${timeKey(start)}/`))
     }
     for (const start of this.#windows.goneWindows.splice(0)) {
@@ -96,7 +104,7 @@ export class MetricState {
         put(`cells/${timeKey(slice.start)}/${hex(block, 6)}`, bytes)
       }
     }
-    const blobs = this.#windows.blobs.filter(({ slice }) => operator.slices.has(slice))
+    const blobs = this.#windows.blobs.filter(({ slice }) => this.#windows.remembers(slice))
     this.#windows.blobs = []
     for (const [n, { slice, lane, bytes }] of blobs.entries()) {
       const part = `${layout}/${hex(lane, 4)}.${hex(n, 8)}`
@@ -138,6 +146,7 @@ export class MetricState {
       goneThrough: restoreTime(state.goneThrough),
     })
     Object.assign(this.#windows.totals, state.totals)
+    for (const start of state.buckets ?? []) this.#windows.buckets.add(start)
     restoreFixed(this.#windows, this.#prefix, store)
     for (const [key, value] of read('said')) {
       const { start, block } = parseBlockKey(key)
@@ -165,13 +174,14 @@ export class MetricState {
   }
 
   #windowsState(): WindowsState {
-    const { operator, totals } = this.#windows
+    const { operator, totals, buckets } = this.#windows
     const { missing, goneThrough, ...state } = operator.snapshot()
     return {
       ...state,
       missing: missing.map(({ from, to }) => ({ from: saveTime(from), to: saveTime(to) })),
       goneThrough: saveTime(goneThrough),
       totals,
+      ...(buckets.size === 0 ? {} : { buckets: [...buckets] }),
       emissionLayout: operator.emissionLayout,
     }
   }

@@ -3,6 +3,8 @@ import { WardenError } from '../core/errors.ts'
 import type { MetricPlan } from '../core/plan.ts'
 import type { SeriesDictionary } from '../core/series.ts'
 import type { EpochMs } from '../core/time.ts'
+import { horizonEnd } from '../dedup/horizon/horizon-table.ts'
+import { KeyLog } from '../dedup/key-log.ts'
 import { looksUp } from '../enrich/batch-enricher.ts'
 import { FixedKeys } from '../enrich/fixed-keys.ts'
 import type { KeyBlob, MetricSegment, MetricTotals } from './lanes/lane-messages.ts'
@@ -30,6 +32,11 @@ export class MetricWindows {
   /** Ids by lane and the lane's id. */
   readonly #ids: Int32Array[] = []
   readonly #known: number[] = []
+
+  /** Slices whose users may be forgotten where they are claimed, once a checkpoint without them is durable. */
+  readonly goneClaims: number[] = []
+  /** Starts of the buckets that the state holds, where users are remembered over windows. */
+  readonly buckets = new Set<number>()
 
   constructor(plan: MetricPlan, dictionary: SeriesDictionary, job: string) {
     this.plan = plan
@@ -82,6 +89,50 @@ export class MetricWindows {
       }
       this.operator.add(slice, delta, ids, now)
     }
+  }
+
+  /** Takes the dedup entries that a lane has for the next checkpoint. */
+  addBlob(lane: number, blob: KeyBlob): void {
+    const { horizon, backend } = this.plan
+    const ids = this.#ids[lane] ?? new Int32Array(0)
+    // The ids of a lane are its own, and entries of the state may be given to any.
+    if (backend?.type === 'bitmap') {
+      KeyLog.renumber(blob.bytes, 2, (series) => (ids[series - 1] ?? 0) + 1)
+    } else if (backend?.type === 'hyperloglog') {
+      KeyLog.renumber(blob.bytes, 3, (series) => ids[series] ?? 0)
+    }
+    if (horizon !== undefined) {
+      // Nothing that may still come meets it.
+      if (this.#isOver(blob.slice, horizon)) return
+      this.buckets.add(blob.slice)
+    }
+    this.blobs.push({ ...blob, lane })
+  }
+
+  /** Is what was remembered of users in this slice, or bucket, of any use yet? */
+  remembers(slice: number): boolean {
+    return this.plan.horizon === undefined
+      ? this.operator.slices.has(slice)
+      : this.buckets.has(slice)
+  }
+
+  /** Buckets that no event meets any more; they are forgotten. */
+  takeGoneBuckets(): number[] {
+    const { horizon } = this.plan
+    if (horizon === undefined) return []
+    const gone = [...this.buckets].filter((start) => this.#isOver(start, horizon))
+    for (const start of gone) this.buckets.delete(start)
+    return gone
+  }
+
+  #isOver(bucket: number, horizon: number): boolean {
+    return this.operator.lifetime.isAllGone(horizonEnd(bucket, horizon), Number.NEGATIVE_INFINITY)
+  }
+
+  /** Can no row be counted in the slice any more? */
+  isGone(slice: number): boolean {
+    const { slices, lifetime } = this.operator
+    return !slices.has(slice) && lifetime.isAllGone(slice, Number.NEGATIVE_INFINITY)
   }
 
   addTotals({ rows, kept, duplicates, late }: MetricTotals): void {

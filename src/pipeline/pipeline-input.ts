@@ -187,9 +187,23 @@ export class PipelineInput {
     return this.#statuses.map(({ name, position }, index) => ({ index, name, position }))
   }
 
-  /** The checkpoint with these positions is durable. */
-  checkpointed(positions: ReadonlyMap<string, PartitionPosition>): void {
-    for (const { link } of this.#lanes) link.send({ kind: 'checkpointed', positions })
+  /** By metric: slices that the checkpoint collected now is without, and earlier ones that failed. */
+  goneClaims(): readonly (readonly number[])[] {
+    return this.windows.metrics.map(({ goneClaims }) => goneClaims.slice())
+  }
+
+  /** The checkpoint with these positions, and without the claims of these slices, is durable. */
+  checkpointed(
+    positions: ReadonlyMap<string, PartitionPosition>,
+    gone: readonly (readonly number[])[] = [],
+  ): void {
+    for (const [index, slices] of gone.entries()) {
+      this.windows.metrics[index]?.goneClaims.splice(0, slices.length)
+    }
+    for (const [lane, { link }] of this.#lanes.entries()) {
+      // One lane speaks for all: what is claimed elsewhere is common to them.
+      link.send({ kind: 'checkpointed', positions, gone: lane === 0 ? gone : undefined })
+    }
   }
 
   positionsByName(): ReadonlyMap<string, PartitionPosition> {

@@ -1,6 +1,8 @@
 import type { Pane } from '../core/pane.ts'
 import type { Counter, Gauge, Metrics } from '../core/telemetry.ts'
 import type { EpochMs } from '../core/time.ts'
+import { BloomMetrics } from '../dedup/bloom/bloom-metrics.ts'
+import { worstOf } from '../dedup/bloom/false-positives.ts'
 import type { PipelineInput } from './pipeline-input.ts'
 
 /** What is looked at from time to time. */
@@ -33,6 +35,7 @@ export class PipelineMetrics {
   readonly #recordLag: Gauge
   readonly #troubled: Gauge
   readonly #keys: Gauge
+  readonly #bloom: BloomMetrics
   readonly #series: Gauge
   readonly #checkpointAge: Gauge
   readonly #stateBytes: Gauge
@@ -111,6 +114,7 @@ export class PipelineMetrics {
       'source',
       'partition',
     ])
+    this.#bloom = new BloomMetrics(metrics)
     this.#keys = gauge('warden_dedup_keys', 'Users remembered in live windows', ['metric'])
     this.#series = gauge('warden_series', 'Series known', ['metric'])
     this.#checkpointAge = gauge(
@@ -169,6 +173,10 @@ export class PipelineMetrics {
       this.#raise(this.#partial, operator.partialWindows, labels)
       const keys = reports.reduce((sum, report) => sum + (report.keys[index] ?? 0), 0)
       this.#keys.set(keys, labels)
+      if (plan.backend?.type === 'bloom') {
+        const rates = reports.map((report) => report.falsePositives[index])
+        this.#bloom.update(plan.name, worstOf(rates))
+      }
       this.#series.set(dictionary.size, labels)
     })
     input.takeLaneTimes().forEach(({ busy, idle, backPressured }, lane) => {

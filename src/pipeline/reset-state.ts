@@ -72,7 +72,7 @@ export function resetSource(
       const from = `${prefix}${part}`
       operations.push({ kind: 'remove-range', from, to: `${from}\uffff` })
     }
-    const fresh = { windows: [], slices: [], missing, goneThrough: null }
+    const fresh = { windows: [], slices: [], buckets: [], missing, goneThrough: null }
     operations.push(put(`${prefix}windows`, { ...windows, ...fresh }))
   }
   return operations

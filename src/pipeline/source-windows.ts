@@ -120,7 +120,7 @@ export class SourceWindows {
 
   /** A lane's share of a checkpoint. */
   addBlobs(lane: number, { blobs }: BarrierAnswer): void {
-    for (const blob of blobs) this.metrics[blob.metric]?.blobs.push({ ...blob, lane })
+    for (const blob of blobs) this.metrics[blob.metric]?.addBlob(lane, blob)
   }
 
   /** What a lane must know of the others. */

@@ -4,6 +4,7 @@ import type { Locator, Place } from '../read/locator.ts'
 import { suggestion } from '../read/suggest.ts'
 import { outcomeDimension, resolveAggregate, resolveDimension } from '../resolve-metric.ts'
 import type { EventDocument, MetricDocument } from '../schema.ts'
+import { checkDedup, countsByArrival } from './check-dedup.ts'
 import { checkWindow } from './check-window.ts'
 
 /** OpenTSDB takes no more. */
@@ -21,6 +22,7 @@ export function checkMetric(
 ): void {
   const check = new MetricCheck(name, metric, event, locator)
   checkWindow(name, metric, locator)
+  checkDedup(name, metric, locator)
   check.dimensions()
   check.outcomes()
   check.dedup()
@@ -152,7 +154,7 @@ class MetricCheck {
         return
       case 'min':
       case 'max':
-        if (this.#metric.dedup !== undefined) {
+        if (this.#metric.dedup !== undefined && !countsByArrival(this.#metric.dedup)) {
           this.#locator.value(
             place,
             `${aggregate.kind} cannot be withdrawn when a better event of the same user comes (keep: ${this.#metric.dedup.keep})`,

@@ -3,6 +3,7 @@ import { formatDuration } from '../../core/time.ts'
 import { conditionText, pathText } from '../condition-text.ts'
 import type { Config, MetricConfig } from '../config.ts'
 import { formatBytes } from '../read/formats.ts'
+import { backendText, dedupKeyText, dedupStateText } from './explain-dedup.ts'
 import { row } from './words.ts'
 
 /** What an exact entry of the dedup table takes at rest: a 64-bit fingerprint, the outcome, the winner's time. */
@@ -46,6 +47,7 @@ export function explainMetric(metric: MetricConfig, config: Config, job: JobPlan
     ...row('series by', dimensions.join(', ') || `nothing: one series, tag job=${config.job}`),
     ...row('declared', metric.series.map((one) => one.join('/')).join(', ')),
     ...row('key', keyText(metric, plan)),
+    ...row('users in', backendText(metric)),
     ...row(
       'outcomes',
       metric.outcomes.length === 0
@@ -83,8 +85,10 @@ function windowText(metric: MetricConfig): string {
 
 function keyText(metric: MetricConfig, plan: MetricPlan | undefined): string {
   if (metric.keep !== undefined) {
-    const kept = { first: 'the earliest', last: 'the latest', best: 'the best' }[metric.keep]
-    return `(series, window, user): each user once, by ${kept} event (${metric.keep})`
+    return dedupKeyText(metric, metric.keep)
+  }
+  if (metric.backend?.type === 'hyperloglog') {
+    return 'none: every event counts; users are estimated for the aggregate users'
   }
   const users = plan !== undefined && needsUser(plan)
   return `none: every event counts${users ? '; users are told apart for the aggregate users' : ''}`
@@ -107,6 +111,8 @@ function stateText(
   const windows = Math.ceil((sizeMs + outOfOrderness + metric.allowedLatenessMs) / slideMs)
   const live = `up to ${windows} window${windows === 1 ? '' : 's'} at once`
   if (plan === undefined || !needsUser(plan)) return `${live}; a few numbers per series each`
+  const special = dedupStateText(metric, windows)
+  if (special !== undefined) return `${live}; ${special}`
   const each = bytesPerKey * assumedUsers
   return `${live}; ${bytesPerKey} B per user and window: ${formatBytes(each)} per million users in one series each, ${formatBytes(each * windows)} in all`
 }

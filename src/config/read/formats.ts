@@ -159,6 +159,27 @@ export const textFormats: Readonly<Record<TextOf, TextFormat>> = {
       return ok(text.replace(/\/+$/, ''))
     },
   },
+  'redis-url': {
+    pattern: '^rediss?://[^\\s]+$',
+    written: 'URL of a Redis (`redis://127.0.0.1:6379/0`)',
+    read: (text) => {
+      const right = 'write redis://host:port or redis://host:port/database (rediss:// with TLS)'
+      const parsedUrl = URL.canParse(text) ? new URL(text) : undefined
+      if (parsedUrl === undefined || !/^rediss?:$/.test(parsedUrl.protocol)) {
+        return wrong('this is not the URL of a Redis', right)
+      }
+      // Not the text: it holds the password.
+      if (parsedUrl.username !== '' || parsedUrl.password !== '') {
+        return wrong(
+          'the URL carries a user name or password',
+          `${right}; username and password have keys of their own`,
+        )
+      }
+      if (!/^(\/\d*)?$/.test(parsedUrl.pathname) || parsedUrl.hostname === '')
+        return wrong('this is not the URL of a Redis', right)
+      return ok(text.replace(/\/+$/, ''))
+    },
+  },
   broker: {
     written: 'broker (`host:port`)',
     read: (text) => {

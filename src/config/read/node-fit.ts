@@ -8,11 +8,11 @@ export function fits(schema: SchemaView, node: ConfigNode): boolean {
   return node.kind === 'scalar'
 }
 
-/** Of a word and a whole number as alternatives the text says which is meant. */
+/** Of a word and a number, with or without a unit, as alternatives the text says which is meant. */
 export function meantBy(node: ConfigNode, options: readonly SchemaView[]): readonly SchemaView[] {
   if (node.kind !== 'scalar' || options.length < 2) return options
   const isNumber = /^-?\d/.test(node.text)
-  return options.filter((one) => (one.type === 'integer') === isNumber)
+  return options.filter((one) => (one.type === 'integer' || isMeasure(one)) === isNumber)
 }
 
 /** Numbers without a unit are read as text, so that the message can ask for the unit. */

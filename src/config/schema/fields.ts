@@ -21,6 +21,7 @@ export type TextOf =
   | 'secret'
   | 'certificate'
   | 'url'
+  | 'redis-url'
   | 'broker'
   | 'file'
   | 'timezone'
@@ -68,6 +69,8 @@ export const fieldPath = text<FieldPath>('path')
 /** `event == "loan"`. */
 export const filter = text<Filter>('filter')
 export const url = text<string>('url')
+/** `redis://host:port/database` or `rediss://…`, without a password. */
+export const redisUrl = text<string>('redis-url')
 /** `host:port`. */
 export const broker = text<string>('broker')
 /** A path of the file system; absolute after reading. */

@@ -1,4 +1,5 @@
 import Type from 'typebox'
+import { dedup } from './dedup.ts'
 import {
   duration,
   either,
@@ -151,17 +152,7 @@ export const metric = section(
       'Outcomes by name, worst first. Others rank below all and are called `other`.',
       { default: [], examples: [['fail', 'success']] },
     ),
-    dedup: optional(
-      section(
-        {
-          keep: oneOf(
-            ['first', 'last', 'best'],
-            'Which event of a user counts: the earliest, the latest, or the one with the best outcome by the order of `outcomes`.',
-          ),
-        },
-        'Counts each user once per series and window. Left out: every event counts.',
-      ),
-    ),
+    dedup: optional(dedup),
     aggregates: list(aggregate, 'What is written per series and window.', {
       default: ['count'],
       minItems: 1,

@@ -1,5 +1,5 @@
 import type { Gauge, Metrics } from '../../core/telemetry.ts'
-import type { BloomStore } from './bloom-store.ts'
+import type { FalsePositives } from './false-positives.ts'
 
 /** Says how wrong the Bloom filters of a metric are: what was asked for, what their bits say, what a sample of users saw. */
 export class BloomMetrics {
@@ -13,21 +13,12 @@ export class BloomMetrics {
     )
   }
 
-  /** @param stores of the live windows of the metric; the worst one is said */
-  update(metric: string, stores: Iterable<BloomStore>): void {
-    let expected = 0
-    let measured: number | undefined
-    let target: number | undefined
-    for (const store of stores) {
-      target = store.target
-      expected = Math.max(expected, store.expectedFalsePositives)
-      const seen = store.measuredFalsePositives
-      if (seen !== undefined) measured = Math.max(measured ?? 0, seen)
+  /** @param worst of the live windows of the metric; undefined: it has no filter now */
+  update(metric: string, worst: FalsePositives | undefined): void {
+    for (const kind of ['target', 'expected', 'measured'] as const) {
+      const rate = worst?.[kind]
+      if (rate === undefined) this.#rate.remove({ metric, kind })
+      else this.#rate.set(rate, { metric, kind })
     }
-    if (target === undefined) return
-    this.#rate.set(target, { metric, kind: 'target' })
-    this.#rate.set(expected, { metric, kind: 'expected' })
-    if (measured === undefined) this.#rate.remove({ metric, kind: 'measured' })
-    else this.#rate.set(measured, { metric, kind: 'measured' })
   }
 }

@@ -1,5 +1,5 @@
 import type { DedupStore } from '../dedup-store.ts'
-import { DUPLICATE, FIRST } from '../fingerprint-table.ts'
+import { DUPLICATE, FIRST, groupOf } from '../fingerprint-table.ts'
 import { KeyLog } from '../key-log.ts'
 import { BloomFilter, bloomBytes } from './bloom-filter.ts'
 import { KeySample } from './key-sample.ts'
@@ -71,11 +71,12 @@ export class BloomStore implements DedupStore {
     return this.#changes.take()
   }
 
-  load(blob: Uint8Array): void {
+  load(blob: Uint8Array, isWanted?: (group: number) => boolean): void {
     const words = KeyLog.decode(blob, 2)
     for (let at = 0; at < words.length; at += 2) {
       const high = words[at] as number
       const low = words[at + 1] as number
+      if (isWanted?.(groupOf(high)) === false) continue
       // In the order of arrival: what was a false positive is one again, and is measured again.
       const isNew = this.#filter.add(high, low)
       if (this.#sample.offer(high, low) !== 'new') continue

@@ -1,3 +1,4 @@
+import { groupOf } from '../fingerprint-table.ts'
 import { KeyLog } from '../key-log.ts'
 import { HyperLogLog } from './hyperloglog.ts'
 
@@ -50,10 +51,12 @@ export class DistinctCounter {
   }
 
   /** Puts back what `takeChanges` gave, in any order. @throws WardenError `state_corrupt` */
-  load(blob: Uint8Array): void {
+  load(blob: Uint8Array, isWanted?: (group: number) => boolean): void {
     const words = KeyLog.decode(blob, 3)
     for (let at = 0; at < words.length; at += 3) {
-      this.#add(words[at] as number, words[at + 1] as number, words[at + 2] as number)
+      const high = words[at + 1] as number
+      if (isWanted?.(groupOf(high)) === false) continue
+      this.#add(words[at] as number, high, words[at + 2] as number)
     }
   }
 

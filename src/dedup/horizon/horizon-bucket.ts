@@ -1,3 +1,4 @@
+import { groupOf } from '../fingerprint-table.ts'
 import { KeyLog } from '../key-log.ts'
 
 const shards = 128
@@ -49,10 +50,12 @@ export class HorizonBucket {
     return this.#changes.take()
   }
 
-  load(blob: Uint8Array): void {
+  load(blob: Uint8Array, isWanted?: (group: number) => boolean): void {
     const words = KeyLog.decode(blob, 3)
     for (let at = 0; at < words.length; at += 3) {
-      this.#put(words[at] as number, words[at + 1] as number, words[at + 2] as number)
+      const high = words[at] as number
+      if (isWanted?.(groupOf(high)) === false) continue
+      this.#put(high, words[at + 1] as number, words[at + 2] as number)
     }
   }
 

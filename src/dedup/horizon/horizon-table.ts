@@ -4,6 +4,13 @@ import { HorizonBucket } from './horizon-bucket.ts'
 /** Buckets in a horizon: so much longer than it is what is kept, at most. */
 const bucketsPerHorizon = 8
 
+/** Event time that one bucket spans. @param horizonMs at most 365 d */
+const bucketSpan = (horizonMs: number): number => Math.ceil(horizonMs / bucketsPerHorizon)
+
+/** Time from which on no event meets the bucket that starts at `start`. */
+export const horizonEnd = (start: number, horizonMs: number): number =>
+  start + bucketSpan(horizonMs) + horizonMs
+
 /**
  * Dedup over a horizon longer than a window (`per: 7d`), `first` by arrival: an event counts when no event of its key within
  * the horizon before or after it, in event time, was counted. Counted keys lie in buckets by the time of their event; a bucket goes whole when no
@@ -18,7 +25,7 @@ export class HorizonTable {
   /** @param horizonMs at most 365 d */
   constructor(horizonMs: number) {
     this.#horizonMs = horizonMs
-    this.#bucketMs = Math.ceil(horizonMs / bucketsPerHorizon)
+    this.#bucketMs = bucketSpan(horizonMs)
   }
 
   /** Counted events whose horizon is not over. */
@@ -65,8 +72,14 @@ export class HorizonTable {
 
   /** No event before `oldest` comes any more (it would be late): drops the buckets that no later one can meet. */
   dropBefore(oldest: number): void {
+    this.dropWhere((end) => end <= oldest)
+  }
+
+  /** Drops the buckets that no event meets any more. @param isOver does no event of this time, or an earlier one, come any more? */
+  dropWhere(isOver: (time: number) => boolean): void {
     for (const start of this.#buckets.keys()) {
-      if (start + this.#bucketMs + this.#horizonMs > oldest) continue
+      // The last moment that meets it is one before its end.
+      if (!isOver(horizonEnd(start, this.#horizonMs))) continue
       this.#buckets.delete(start)
       this.#gone.push(start)
     }

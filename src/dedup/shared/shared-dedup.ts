@@ -2,7 +2,7 @@ import { fullJitter } from '../../core/backoff.ts'
 import { asWardenError, type WardenError } from '../../core/errors.ts'
 import type { Counter, Gauge, Histogram, Telemetry } from '../../core/telemetry.ts'
 import { durationMs } from '../../core/time.ts'
-import type { ClaimPreparer, DedupStore, KeyClaims } from '../dedup-store.ts'
+import type { ClaimBackend, DedupStore, KeyClaims } from '../dedup-store.ts'
 import { DUPLICATE, FIRST } from '../fingerprint-table.ts'
 import type { ClaimServer } from './claim-server.ts'
 import { type Position, PositionCache } from './position-cache.ts'
@@ -26,7 +26,7 @@ const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 
  * key is the position of the event that counts for it, so that a replay which meets its own position is the first again, and
  * nothing is counted twice or not at all. A slice's keys lie in buckets of their own and go as a whole.
  */
-export class SharedDedup implements ClaimPreparer {
+export class SharedDedup implements ClaimBackend {
   readonly #server: ClaimServer
   readonly #options: SharedDedupOptions
   readonly #telemetry: Telemetry
@@ -38,6 +38,7 @@ export class SharedDedup implements ClaimPreparer {
   /** Of the batch prepared last: 1 where the row is the first of its key. */
   #verdicts = new Uint8Array(0)
   #prepared = 0
+  #dropping: Promise<unknown> = Promise.resolve()
 
   constructor(
     server: ClaimServer,
@@ -118,11 +119,20 @@ export class SharedDedup implements ClaimPreparer {
       Array.from({ length: bucketsPerSlice }, (_, group) => this.#bucket(slice, group)),
     )
     try {
-      if (buckets.length > 0) await this.#server.drop(buckets)
+      if (buckets.length === 0) return
+      const dropped = this.#server.drop(buckets)
+      this.#dropping = Promise.allSettled([this.#dropping, dropped])
+      await dropped
     } catch (error) {
       const fields = { err: asWardenError(error), metric: this.#options.metric, slices }
       this.#telemetry.logger.warn(fields, 'dedup keys of past windows could not be removed')
     }
+  }
+
+  /** Lets go of the connection, once nothing is being dropped. */
+  async close(): Promise<void> {
+    await this.#dropping
+    await this.#server.close()
   }
 
   #bucket(slice: number, group: number): string {

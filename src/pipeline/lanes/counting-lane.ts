@@ -2,6 +2,8 @@ import type { EventPlan, MetricPlan } from '../../core/plan.ts'
 import type { DecodedBatch, LateEvent } from '../../core/rows.ts'
 import type { SeriesDictionary } from '../../core/series.ts'
 import type { EpochMs } from '../../core/time.ts'
+import type { KeyClaims } from '../../dedup/dedup-store.ts'
+import type { SharedDedup } from '../../dedup/shared/shared-dedup.ts'
 import { WatermarkTracker } from '../../ingest/watermark.ts'
 import type {
   BarrierAnswer,
@@ -22,6 +24,8 @@ export interface LaneParts {
   readonly metrics: readonly MetricPlan[]
   /** One per metric; the lane's own. */
   readonly dictionaries: readonly SeriesDictionary[]
+  /** By metric: what claims its users elsewhere; batches must have been prepared by `claims` then. */
+  readonly shared?: readonly (SharedDedup | undefined)[] | undefined
   /** Takes a message to another lane. */
   readonly send: (lane: number, message: BetweenLanes) => void
 }
@@ -75,7 +79,7 @@ export class CountingLane {
     this.metrics = metrics.map((metric, index) => {
       const dictionary = dictionaries[index]
       if (dictionary === undefined) throw new RangeError(`no dictionary for ${metric.name}`)
-      return new MetricCounter(metric, dictionary, place)
+      return new MetricCounter(metric, dictionary, place, parts.shared?.[index])
     })
     const zeros = (): number[] => new Array(place.lanes).fill(0)
     this.#sent = zeros()
@@ -176,6 +180,19 @@ export class CountingLane {
     if (this.#place.shuffled) this.#sendPackets(packetRows)
   }
 
+  /** What metric `index` has to claim before the batch is applied; `apply` judges the same rows to be late. */
+  claims(batch: DecodedBatch, partition: string, index: number): KeyClaims | undefined {
+    const rows = batch.metrics[index]
+    if (rows === undefined || rows.length === 0) return undefined
+    const origin = {
+      partition,
+      partitionHash: this.#partitionHash(partition),
+      watermarkBefore: this.#watermarkBefore(batch, 0),
+    }
+    const latest = this.tracker.combinedAfter(batch.partition, batch.maxTime)
+    return this.metrics[index]?.claims(batch, rows, origin, latest)
+  }
+
   /** A watermark that the partition says itself. */
   advancePartition(partition: number, watermark: number, now: EpochMs): void {
     this.#isDirty = true
@@ -248,6 +265,13 @@ export class CountingLane {
     let answer: BarrierAnswer | undefined
     for (const [from, message] of held) answer = this.receive(from, message) ?? answer
     return answer
+  }
+
+  /** By metric: no row of these slices is judged anew, whatever is read again. */
+  dropClaims(gone: readonly (readonly number[])[]): void {
+    for (const [metric, slices] of gone.entries()) {
+      if (slices.length > 0) void this.metrics[metric]?.shared?.drop(slices)
+    }
   }
 
   /** Everything since the last call. */

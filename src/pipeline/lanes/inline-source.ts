@@ -216,7 +216,7 @@ export class InlineSource {
   #load(): void {
     for (const [metric, state] of this.#states.entries()) {
       for (const { slice, layout, lane, bytes } of state.savedKeys(this.#parts.store)) {
-        if (this.windows.metrics[metric]?.operator.slices.has(slice) !== true) continue
+        if (this.windows.metrics[metric]?.remembers(slice) !== true) continue
         for (const to of lanesKnowing(this.#parts.layout, layout, lane)) {
           this.lanes[to]?.load([{ metric, slice, bytes }])
         }

@@ -1,5 +1,6 @@
 import type { SliceDelta } from '../../aggregate/delta-cells.ts'
 import type { LateEvent } from '../../core/rows.ts'
+import type { FalsePositives } from '../../dedup/bloom/false-positives.ts'
 import type { KeyAnswer, KeyQuestion } from '../../enrich/key-question.ts'
 import type { PartitionStatus } from '../../ingest/source.ts'
 import type { PartitionSummary, PartitionWatermark } from '../../ingest/watermark.ts'
@@ -82,6 +83,8 @@ export interface InputReport {
   /** Entries that the next checkpoint writes, and users remembered, by metric. */
   readonly changedKeys: number
   readonly keys: readonly number[]
+  /** Of Bloom filters, by metric. */
+  readonly falsePositives: readonly (FalsePositives | undefined)[]
   readonly times: LaneTimes
 }
 
@@ -158,6 +161,8 @@ export type ToLane =
         string,
         { readonly offset: number; readonly identity: string }
       >
+      /** By metric: slices that are gone for good, whose claims elsewhere may go. */
+      readonly gone?: readonly (readonly number[])[] | undefined
     }
 
 /** From lane to lane. */

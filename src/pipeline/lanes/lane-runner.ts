@@ -8,6 +8,7 @@ import type { BatchEnricher } from '../../enrich/batch-enricher.ts'
 import type { Decoder } from '../../ingest/decoder.ts'
 import type { PartitionPosition, PartitionStatus, Source } from '../../ingest/source.ts'
 import { Wakeup } from '../../ingest/wakeup.ts'
+import { ClaimPreparer } from './claim-preparer.ts'
 import { CountingLane, type LaneParts } from './counting-lane.ts'
 import { deadRecord } from './dead-record.ts'
 import { KeyPreparer } from './key-preparer.ts'
@@ -80,6 +81,8 @@ export class LaneRunner {
   readonly #keys: KeyPreparer | undefined
   readonly #abandon = new AbortController()
   #held: HeldBatch | undefined
+  /** By metric, at the last tick: to look at filters costs more than a report may. */
+  #falsePositives: InputReport['falsePositives'] = []
   #known = 0
   #dead: DeadRecord[] = []
   #deadBytes = 0
@@ -118,7 +121,10 @@ export class LaneRunner {
     )
     this.#stopwatch = new LaneStopwatch(parts.clock)
     const own = parts.createPreparers?.(this.#dictionaries) ?? []
-    const preparers = this.#keys === undefined ? own : [this.#keys, ...own]
+    const claims = parts.shared?.some((one) => one !== undefined)
+      ? [new ClaimPreparer(this.#lane)]
+      : []
+    const preparers = [...(this.#keys === undefined ? [] : [this.#keys]), ...own, ...claims]
     this.#preparer = preparers.length === 0 ? undefined : preparersInTurn(preparers)
   }
 
@@ -180,6 +186,7 @@ export class LaneRunner {
       case 'checkpointed':
         // A source says by itself when that fails; it never fails a checkpoint.
         void this.#source.checkpointed(message.positions).catch(() => {})
+        this.#lane.dropClaims(message.gone ?? [])
         return
     }
     this.#wakeup.notify()
@@ -308,6 +315,7 @@ export class LaneRunner {
 
   #tick(now: EpochMs): void {
     this.#tickedAt = now
+    this.#falsePositives = this.#lane.metrics.map((metric) => metric.falsePositives)
     this.#notice(now)
     const statuses = this.#source.partitions()
     this.#lane.tick(now, (partition) =>
@@ -354,6 +362,7 @@ export class LaneRunner {
       lastRecordTimestamp: this.#lastRecordTimestamp,
       changedKeys: metrics.reduce((keys, metric) => keys + metric.changedKeys, 0),
       keys: metrics.map((metric) => metric.keys),
+      falsePositives: this.#falsePositives,
       times: this.#stopwatch.take(),
     }
     this.#records = 0

@@ -59,7 +59,7 @@ export class LaneSetup {
     }
     for (const [metric, state] of states.entries()) {
       for (const saved of state.savedKeys(store)) {
-        if (metrics[metric]?.operator.slices.has(saved.slice) !== true) continue
+        if (metrics[metric]?.remembers(saved.slice) !== true) continue
         const knowing = lanesKnowing(this.#layout, saved.layout, saved.lane)
         for (const [nth, lane] of knowing.entries()) {
           // What is handed to another thread is gone here.

@@ -1,15 +1,24 @@
 import { Accumulators } from '../../aggregate/accumulators.ts'
 import { TouchedSlices } from '../../aggregate/touched-slices.ts'
 import { WindowLifetime } from '../../aggregate/window-lifetime.ts'
-import { type MetricPlan, needsUser, OTHER_OUTCOME_NAME } from '../../core/plan.ts'
+import {
+  type MetricPlan,
+  needsIntegerUser,
+  needsUser,
+  OTHER_OUTCOME_NAME,
+} from '../../core/plan.ts'
 import type { DecodedBatch, LateEvent, MetricRows } from '../../core/rows.ts'
 import type { SeriesDictionary } from '../../core/series.ts'
 import { epochMs } from '../../core/time.ts'
 import { createWindowAssigner, type WindowAssigner } from '../../core/window.ts'
-import { DUPLICATE, FIRST, FingerprintTable, groupOf } from '../../dedup/fingerprint-table.ts'
+import { type FalsePositives, falsePositivesOf } from '../../dedup/bloom/false-positives.ts'
+import type { KeyClaims } from '../../dedup/dedup-store.ts'
+import { DUPLICATE, FIRST, groupOf } from '../../dedup/fingerprint-table.ts'
+import type { SharedDedup } from '../../dedup/shared/shared-dedup.ts'
 import type { KeyBlob, MetricSegment, MetricTotals } from './lane-messages.ts'
 import { LaneSlice } from './lane-slice.ts'
 import { PacketColumns, type PacketMetric } from './row-packet.ts'
+import { UserMemory } from './user-memory.ts'
 
 /** Where the rows of a call come from. */
 export interface RowOrigin {
@@ -28,6 +37,8 @@ export interface LanePlace {
   readonly shuffled: boolean
 }
 
+const noValues = new Float64Array(0)
+
 export const noTotals = (): MetricTotals => ({ rows: 0, kept: 0, duplicates: 0, late: 0 })
 
 /** dedup and counting of one metric in one lane: rows in, differences out. */
@@ -43,9 +54,13 @@ export class MetricCounter {
   readonly #assigner: WindowAssigner
   readonly #accumulators: Accumulators
   readonly #slices = new Map<number, LaneSlice>()
-  readonly #keyed: boolean
+  readonly #users: UserMemory
+  /** Rows go to the lane of their user. */
+  readonly #routes: boolean
   readonly #timed: boolean
   readonly #deduplicates: boolean
+  /** The key of a row is its series and its user, not their hash. */
+  readonly #integers: boolean
   readonly #speaksOfDuplicates: boolean
   readonly #touched = new TouchedSlices()
   #newlyTouched: number[] = []
@@ -55,38 +70,58 @@ export class MetricCounter {
   /** Slice of the last row. */
   #slice: LaneSlice | undefined
 
-  constructor(plan: MetricPlan, dictionary: SeriesDictionary, place: LanePlace) {
+  /** @param shared of a metric whose users are claimed elsewhere: rows are claimed before they are added */
+  constructor(
+    plan: MetricPlan,
+    dictionary: SeriesDictionary,
+    place: LanePlace,
+    shared?: SharedDedup,
+  ) {
     this.plan = plan
     this.dictionary = dictionary
     this.#place = place
     this.#assigner = createWindowAssigner(plan.window)
     this.#accumulators = new Accumulators(plan)
     this.lifetime = new WindowLifetime(this.#assigner, plan.allowedLateness)
-    this.#keyed = needsUser(plan)
+    this.#users = new UserMemory(plan, place.lanes, shared)
     this.#deduplicates = plan.keep !== undefined
-    this.#timed = plan.keep !== undefined && (plan.keep !== 'best' || plan.values.length > 0)
+    this.#timed = this.#users.isTimed
+    this.#integers = needsIntegerUser(plan)
     this.#speaksOfDuplicates = plan.aggregates.some(
       (one) => one.kind === 'events' || (one.kind === 'rate' && one.raw),
     )
-    const goes = place.shuffled && this.#keyed
+    // Who claims users elsewhere claims them for all lanes.
+    this.#routes = place.shuffled && needsUser(plan) && shared === undefined
     this.outgoing = Array.from({ length: place.lanes }, (_, lane) =>
-      goes && lane !== place.lane ? new PacketColumns(dictionary, plan.values.length) : undefined,
+      this.#routes && lane !== place.lane
+        ? new PacketColumns(dictionary, plan.values.length)
+        : undefined,
     )
     this.#ids = Array.from({ length: place.lanes }, () => [])
   }
 
   /** Users remembered. */
   get keys(): number {
-    let keys = 0
-    for (const { table } of this.#slices.values()) keys += table?.size ?? 0
-    return keys
+    let keys = this.#users.horizon?.size ?? 0
+    for (const { remembered } of this.#slices.values()) keys += remembered?.size ?? 0
+    return Math.round(keys)
   }
 
   /** Keys that the next checkpoint must write. */
   get changedKeys(): number {
-    let keys = 0
-    for (const { table } of this.#slices.values()) keys += table?.changes ?? 0
+    let keys = this.#users.horizon?.changes ?? 0
+    for (const { remembered } of this.#slices.values()) keys += remembered?.changes ?? 0
     return keys
+  }
+
+  /** How wrong its Bloom filters are; undefined where there is none. */
+  get falsePositives(): FalsePositives | undefined {
+    return falsePositivesOf([...this.#slices.values()].map(({ store }) => store))
+  }
+
+  /** What claims its users elsewhere. */
+  get shared(): SharedDedup | undefined {
+    return this.#users.shared
   }
 
   /** Counts rows `from`…`to` (exclusive), or hands them to the lane of their user; late ones are appended to `late`. */
@@ -100,8 +135,8 @@ export class MetricCounter {
   ): void {
     const { time, offset } = batch
     const { event: events, series, outcome, keyHigh, keyLow, values } = rows
-    const { lane, lanes, shuffled } = this.#place
-    const routes = shuffled && this.#keyed
+    const { lane, lanes } = this.#place
+    const routes = this.#routes
     const timed = this.#timed
     let slice = this.#slice
     this.#totals.rows += to - from
@@ -172,6 +207,7 @@ export class MetricCounter {
       if (this.lifetime.isGone(slice.last, watermark)) this.#slices.delete(slice.start)
     }
     this.lifetime.dropUntil(watermark)
+    this.#users.horizon?.dropWhere((time) => this.lifetime.isAllGone(time, watermark))
     this.#slice = undefined
   }
 
@@ -180,12 +216,8 @@ export class MetricCounter {
     const window = this.#assigner.sliceAt(at)
     const known = this.#slices.get(window.start)
     if (known !== undefined) return known
-    const { keep, values } = this.plan
-    const table = this.#keyed
-      ? new FingerprintTable(keep ?? 'best', keep === undefined ? 0 : values.length)
-      : undefined
     const last = this.#assigner.lastWindowAt(window.start)
-    const slice = new LaneSlice(window, last, this.#accumulators, table)
+    const slice = new LaneSlice(window, last, this.#accumulators, this.#users.create())
     this.#slices.set(slice.start, slice)
     return slice
   }
@@ -194,7 +226,10 @@ export class MetricCounter {
   load(blob: KeyBlob): void {
     const { lane, lanes, shuffled } = this.#place
     const isMine = shuffled ? (group: number) => group % lanes === lane : undefined
-    this.sliceAt(blob.slice).table?.load(blob.bytes, isMine)
+    const { horizon } = this.#users
+    // Over windows, entries are kept by bucket.
+    const into = horizon?.bucketOf(blob.slice) ?? this.sliceAt(blob.slice).remembered
+    into?.load(blob.bytes, isMine)
   }
 
   /** What was counted since the last call. */
@@ -227,12 +262,34 @@ export class MetricCounter {
   /** Dedup entries that are new or changed since the last call. */
   takeChanges(metric: number): KeyBlob[] {
     const blobs: KeyBlob[] = []
-    for (const { start, table } of this.#slices.values()) {
-      for (let bytes = table?.takeChanges(); bytes !== undefined; bytes = table?.takeChanges()) {
-        blobs.push({ metric, slice: start, bytes })
+    const take = (slice: number, from: { takeChanges(): Uint8Array | undefined } | undefined) => {
+      for (let bytes = from?.takeChanges(); bytes !== undefined; bytes = from?.takeChanges()) {
+        blobs.push({ metric, slice, bytes })
       }
     }
+    for (const { start, remembered } of this.#slices.values()) take(start, remembered)
+    for (const [start, bucket] of this.#users.horizon?.buckets ?? []) take(start, bucket)
     return blobs
+  }
+
+  /**
+   * What is to be claimed elsewhere before the rows are added: rows that are late already are not.
+   * @param latest a combined watermark that no row of the batch is judged after
+   */
+  claims(batch: DecodedBatch, rows: MetricRows, origin: RowOrigin, latest: number): KeyClaims {
+    const { length, event: events, keyHigh: high, keyLow: low } = rows
+    const slice = new Float64Array(length)
+    const offset = new Float64Array(length)
+    for (let row = 0; row < length; row++) {
+      const event = events[row] as number
+      const at = batch.time[event] as number
+      const isLate =
+        this.lifetime.isAllGone(at, latest) &&
+        this.lifetime.isAllGone(at, origin.watermarkBefore(event))
+      slice[row] = isLate ? Number.NaN : this.#assigner.sliceAt(at).start
+      offset[row] = batch.offset[event] as number
+    }
+    return { length, partitionHash: origin.partitionHash, offset, high, low, slice }
   }
 
   #count(
@@ -253,14 +310,21 @@ export class MetricCounter {
     accumulators.addEvent(cells, cell, outcome)
     if (!this.#deduplicates) {
       this.#totals.kept++
-      if (table !== undefined && table.offer(high, low, 0, at, 0, values, row) === FIRST) {
-        accumulators.addUser(cells, cell)
+      if (table !== undefined) {
+        if (table.offer(high, low, 0, at, 0, values, row) === FIRST) {
+          accumulators.addUser(cells, cell)
+        }
+      } else if (slice.counter !== undefined) {
+        accumulators.addUsers(cells, cell, slice.counter.add(id, high, low))
       }
       this.#addValues(cells, cell, outcome, values, row)
       delta.speak(cell)
       return
     }
-    const code = table?.offer(high, low, outcome, at, tie, values, row) ?? FIRST
+    const code =
+      table === undefined
+        ? this.#offerByArrival(slice, id, high, low, at, row)
+        : table.offer(high, low, outcome, at, tie, values, row)
     if (code === DUPLICATE) {
       this.#totals.duplicates++
       if (this.#speaksOfDuplicates) delta.speak(cell)
@@ -269,11 +333,23 @@ export class MetricCounter {
     if (code === FIRST) this.#totals.kept++
     else {
       this.#totals.duplicates++
-      this.#withdraw(cells, cell, code, table)
+      this.#withdraw(cells, cell, code, table?.withdrawn ?? noValues)
     }
     accumulators.addKept(cells, cell, outcome, 1)
     this.#addValues(cells, cell, outcome, values, row)
     delta.speak(cell)
+  }
+
+  /** Apart from the exact table, so that each call site knows one kind of store. */
+  #offerByArrival(
+    { store }: LaneSlice,
+    id: number,
+    high: number,
+    low: number,
+    at: number,
+    row: number,
+  ): number {
+    return store?.offer(this.#integers ? id + 1 : high, low, 0, at, 0, [], row) ?? FIRST
   }
 
   #addValues(
@@ -289,14 +365,8 @@ export class MetricCounter {
     }
   }
 
-  #withdraw(
-    cells: Float64Array,
-    cell: number,
-    outcome: number,
-    table: FingerprintTable | undefined,
-  ): void {
+  #withdraw(cells: Float64Array, cell: number, outcome: number, values: Float64Array): void {
     this.#accumulators.addKept(cells, cell, outcome, -1)
-    const values = table?.withdrawn ?? []
     for (let index = 0; index < values.length; index++) {
       const value = values[index] ?? Number.NaN
       this.#accumulators.addValue(cells, cell, outcome, index, value, -1)
