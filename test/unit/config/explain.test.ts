@@ -22,6 +22,22 @@ describe('explain', () => {
     assert.equal(words, readFileSync(golden, 'utf8'))
   })
 
+  it('tells who of several Wardens works', () => {
+    const rest = (lease: string) => `sinks: { tsdb: { type: opentsdb, url: 'http://tsd:4242' } }
+state: { replica: /mnt/warden }
+ha: { lease: ${lease} }`
+    assert.match(
+      explained(
+        configText({ rest: rest("{ type: zookeeper, servers: ['zk1:2181', '[::1]:2181'] }") }),
+      ),
+      /ha +one leader, by node \/warden\/\S+\/leader of ZooKeeper zk1:2181, ::1:2181, lost after 10s; a standby goes on from the newest copy in \/mnt\/warden/,
+    )
+    assert.match(
+      explained(configText({ rest: rest('{ type: kubernetes, namespace: prod }') })),
+      /ha +one leader, by Kubernetes lease prod\/warden-\S+, lost after 15s/,
+    )
+  })
+
   it('shows that there are secrets, never what they are', () => {
     const text = configText({
       source: `    event: { time: eventTime }
