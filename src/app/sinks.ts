@@ -51,7 +51,7 @@ export function createSink(
     return logInUse(config, tenure ? new FencedLogSink(log, tenure) : log, options)
   }
   const delivery = config.type === 'opentsdb' ? overHttp(config) : local
-  const sink = createPointSink(config, store, telemetry)
+  const sink = createPointSink(config, store, telemetry, tenure)
   return inUse(config, tenure ? new FencedSink(sink, tenure) : sink, {
     ...delivery,
     ...bound(config),
@@ -63,12 +63,13 @@ export function createPointSink(
   config: Exclude<SinkConfig, KafkaSinkConfig>,
   store: PointStore | undefined,
   telemetry: Telemetry,
+  tenure?: Tenure,
 ): Sink {
   const { name, prefix } = config
   const watch = new NameWatch(telemetry)
   switch (config.type) {
     case 'opentsdb':
-      return new PrefixedSink(createOpentsdbSink(config, telemetry), prefix, watch)
+      return new PrefixedSink(createOpentsdbSink(config, telemetry, tenure), prefix, watch)
     case 'embedded':
       if (store === undefined) throw new WardenError('internal', 'the embedded store is not open')
       return new PrefixedSink(new EmbeddedSink(name, store, nameTrouble), prefix, watch)
@@ -79,11 +80,23 @@ export function createPointSink(
   }
 }
 
-function createOpentsdbSink(config: OpentsdbSinkConfig, telemetry: Telemetry): Sink {
+function createOpentsdbSink(
+  config: OpentsdbSinkConfig,
+  telemetry: Telemetry,
+  tenure: Tenure | undefined,
+): Sink {
   const { name, url, timeoutMs, connections, gzipFromBytes, readBackShare } = config
   const headers = { ...config.headers, ...authorization(config.auth) }
   const sink = new OpentsdbSink(
-    opentsdbSinkOptions({ name, url, timeoutMs, connections, gzipFromBytes, headers }),
+    opentsdbSinkOptions({
+      name,
+      url,
+      timeoutMs,
+      connections,
+      gzipFromBytes,
+      headers,
+      mayWrite: () => tenure?.held() ?? true,
+    }),
   )
   if (readBackShare === 0) return sink
   const reader = new OpentsdbReader({ url, timeoutMs, headers })

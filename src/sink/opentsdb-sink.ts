@@ -23,6 +23,8 @@ export interface OpentsdbSinkOptions {
   readonly gzipFromBytes: number
   /** A connection that was idle for so long, ms, is closed and not used again. */
   readonly idleMs: number
+  /** Asked right before each request; while it says no, nothing is sent. */
+  readonly mayWrite: () => boolean
 }
 
 /** Share of the client's timeout that the TSD may wait for its storage. */
@@ -40,6 +42,7 @@ export function opentsdbSinkOptions(
     headers: {},
     gzipFromBytes: 256 * 1024,
     idleMs: 4_000,
+    mayWrite: () => true,
     ...options,
   }
 }
@@ -165,6 +168,10 @@ export class OpentsdbSink implements Sink {
     const body = await this.#encode(points)
     const zipped = body.length > 1 && body[0] === gzipMagic
     try {
+      // Packing takes time, in which the right to write may have ended.
+      if (!this.#options.mayWrite()) {
+        return { kind: 'again', reason: 'nothing may be written now', unknown: false }
+      }
       const answer = await this.#http.post<unknown>(this.#path, body, {
         signal: over.signal,
         headers: zipped ? { 'Content-Encoding': 'gzip' } : {},

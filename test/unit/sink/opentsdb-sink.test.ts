@@ -57,6 +57,16 @@ describe('OpentsdbSink against a server that misbehaves', () => {
     assert.equal(server.requests[0]?.headers.authorization, 'Basic eDp5')
   })
 
+  it('sends nothing when the right to write ends while a body is packed', async () => {
+    let may = true
+    await connect({ gzipFromBytes: 1, mayWrite: () => may })
+    const writing = write(contractPoints(3))
+    may = false
+    const { outcomes } = await writing
+    assert.deepEqual(kinds(outcomes), ['retry', 'retry', 'retry'])
+    assert.equal(server.requests.length, 0)
+  })
+
   it('keeps connections open', async () => {
     for (let i = 0; i < 5; i++) await write(contractPoints(1))
     assert.equal(server.connections, 1)
