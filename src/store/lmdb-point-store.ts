@@ -109,6 +109,12 @@ export class LmdbPointStore implements PointStore {
     return found
   }
 
+  hasSeriesAnnotations(): boolean {
+    // The keys of global ones begin with a colon, which lies between the digits.
+    const between = [{ end: ':' }, { start: ';' }]
+    return between.some((range) => [...this.#notes.getKeys({ ...range, limit: 1 })].length > 0)
+  }
+
   annotation(tsuid: string, startTime: number): Annotation | undefined {
     const text = this.#notes.get(noteKey(tsuid, annotationTimeMs(startTime)))
     return text === undefined ? undefined : (JSON.parse(text) as Annotation)

@@ -24,6 +24,8 @@ export interface SeriesReader {
   lastPoint(seriesId: number, fromMs: number): LastPoint | undefined
   /** Notes of a series (`''`: global ones) with `fromMs ≤ start ≤ toMs`, in order of time. */
   annotations(tsuid: string, fromMs: number, toMs: number): Annotation[]
+  /** Has any series a note? Mostly none has, and asking for each takes a tenth of a query. */
+  hasSeriesAnnotations(): boolean
 }
 
 export interface LastPoint {

@@ -8,6 +8,8 @@ export type Interpolation = 'linear' | 'zero' | 'previous' | 'largest' | 'smalle
 export interface Aggregator {
   readonly name: string
   readonly interpolation: Interpolation
+  /** One value alone does not stay what it is. */
+  readonly changesOne?: true
   /** The first `count` ≥ 1 of `values`; a NaN stands for "no value" and counts as none. NaN when there is none. */
   reduce(values: Float64Array, count: number, exact: boolean): number
 }
@@ -174,16 +176,16 @@ const all: readonly Aggregator[] = [
   { name: NONE, interpolation: 'zero', reduce: first },
   { name: 'median', interpolation: 'linear', reduce: median },
   { name: 'mult', interpolation: 'linear', reduce: product },
-  { name: 'dev', interpolation: 'linear', reduce: deviation },
-  { name: 'diff', interpolation: 'linear', reduce: difference },
-  { name: 'count', interpolation: 'zero', reduce: number },
+  { name: 'dev', interpolation: 'linear', reduce: deviation, changesOne: true },
+  { name: 'diff', interpolation: 'linear', reduce: difference, changesOne: true },
+  { name: 'count', interpolation: 'zero', reduce: number, changesOne: true },
   { name: 'zimsum', interpolation: 'zero', reduce: sum },
   { name: 'mimmin', interpolation: 'largest', reduce: smallest },
   { name: 'mimmax', interpolation: 'smallest', reduce: largest },
   { name: 'first', interpolation: 'zero', reduce: first },
   { name: 'last', interpolation: 'zero', reduce: last },
   { name: 'pfsum', interpolation: 'previous', reduce: sum },
-  { name: 'squareSum', interpolation: 'zero', reduce: squares },
+  { name: 'squareSum', interpolation: 'zero', reduce: squares, changesOne: true },
   ...Object.entries(percents).flatMap(([text, percent]): readonly Aggregator[] => [
     { name: `p${text}`, interpolation: 'linear', reduce: percentile(percent, 'n1') },
     { name: `ep${text}r3`, interpolation: 'linear', reduce: percentile(percent, 'r3') },

@@ -1,6 +1,6 @@
 import { lowerBound } from '../point-columns.ts'
 import { RequestRefused } from '../request-refused.ts'
-import type { SeriesPoints } from '../series-points.ts'
+import { noPoints, type SeriesPoints } from '../series-points.ts'
 import { type Aggregator, aggregatorNamed, NONE } from './aggregator.ts'
 import { type CalendarUnit, calendarFloor, calendarNext } from './calendar.ts'
 import { parseInterval } from './query-time.ts'
@@ -81,17 +81,30 @@ export interface QueryRange {
 }
 
 /**
- * One point per interval, at its start. Values become floats. An interval that the scan cuts at its start is left out:
- * a part of it would be taken for the whole.
+ * Downsamples the series of a query: one point per interval, at its start. Values become floats. An interval that the scan cuts at
+ * its start is left out: a part of it would be taken for the whole. Series that share their times share the intervals too.
  */
-export function downsampled(
-  points: SeriesPoints,
-  downsample: Downsample,
-  range: QueryRange,
-): SeriesPoints {
-  return downsample.interval.kind === 'all'
-    ? downsampledToOne(points, downsample.aggregator, range)
-    : downsampledToIntervals(points, downsample, intervalsOf(downsample.interval, range), range)
+export class Downsampler {
+  readonly #downsample: Downsample
+  readonly #range: QueryRange
+  #layout: IntervalLayout | undefined
+
+  constructor(downsample: Downsample, range: QueryRange) {
+    this.#downsample = downsample
+    this.#range = range
+  }
+
+  downsampled(points: SeriesPoints): SeriesPoints {
+    const { interval, aggregator, fill } = this.#downsample
+    if (interval.kind === 'all') return downsampledToOne(points, aggregator, this.#range)
+    const known = this.#layout
+    const layout =
+      known?.of === points.times && known.ofLength === points.length
+        ? known
+        : layoutOf(points, intervalsOf(interval, this.#range), fill !== 'none', this.#range)
+    this.#layout = layout
+    return valuesOf(points, layout, aggregator, fill === 'zero' ? 0 : Number.NaN)
+  }
 }
 
 function downsampledToOne(
@@ -101,7 +114,7 @@ function downsampledToOne(
 ): SeriesPoints {
   const from = lowerBound(points.times, points.length, range.startMs)
   const to = lowerBound(points.times, points.length, range.endMs)
-  if (from >= to) return { length: 0, times: none, values: none, integers: undefined }
+  if (from >= to) return noPoints
   const value = aggregator.reduce(points.values.subarray(from, to), to - from, false)
   return {
     length: 1,
@@ -110,8 +123,6 @@ function downsampledToOne(
     integers: undefined,
   }
 }
-
-const none = new Float64Array(0)
 
 interface Intervals {
   /** Start of the interval that holds `timeMs`. */
@@ -135,62 +146,91 @@ function intervalsOf(
   }
 }
 
-function downsampledToIntervals(
+/** Which points are in which interval. */
+interface IntervalLayout {
+  /** The times that it is about, and how many of them. */
+  readonly of: Float64Array
+  readonly ofLength: number
+  /** Starts of the intervals, ascending. */
+  readonly starts: Float64Array
+  /** Points `froms[i] ≤ index < tos[i]` are in interval i; none in one that is to be filled. */
+  readonly froms: Int32Array
+  readonly tos: Int32Array
+  /** Every interval has one point: hourly points by the hour. */
+  readonly isOneEach: boolean
+}
+
+function layoutOf(
   points: SeriesPoints,
-  downsample: Downsample,
   intervals: Intervals,
+  filling: boolean,
   range: QueryRange,
-): SeriesPoints {
+): IntervalLayout {
+  const { times, length } = points
   const scanStart = intervals.floor(range.scanFromMs)
   const firstWhole = scanStart < range.scanFromMs ? intervals.next(scanStart) : scanStart
-  const result = new IntervalValues(points.length)
-  const single = new Float64Array(1)
-  const filling = downsample.fill !== 'none'
-  const fillValue = downsample.fill === 'zero' ? 0 : Number.NaN
+  const starts: number[] = []
+  const froms: number[] = []
+  const tos: number[] = []
+  const push = (startMs: number, from: number, to: number): void => {
+    starts.push(startMs)
+    froms.push(from)
+    tos.push(to)
+  }
   let due = scanStart
   const fillUntil = (timeMs: number): void => {
-    for (; filling && due < timeMs; due = intervals.next(due)) result.push(due, fillValue)
+    for (; filling && due < timeMs; due = intervals.next(due)) push(due, 0, 0)
   }
-  let at = lowerBound(points.times, points.length, firstWhole)
-  while (at < points.length) {
-    const start = intervals.floor(points.times[at] ?? 0)
+  let at = lowerBound(times, length, firstWhole)
+  while (at < length) {
+    const start = intervals.floor(times[at] ?? 0)
     const end = intervals.next(start)
     const from = at
-    while (at < points.length && (points.times[at] ?? 0) < end) at++
+    while (at < length && (times[at] ?? 0) < end) at++
     fillUntil(start)
-    // Mostly one point an interval: a view for each would take as long as all the rest (test/bench/store.ts).
-    single[0] = points.values[from] ?? Number.NaN
-    const inside = at - from === 1 ? single : points.values.subarray(from, at)
-    result.push(start, downsample.aggregator.reduce(inside, at - from, false))
+    push(start, from, at)
     due = end
   }
   fillUntil(intervals.floor(range.scanToMs))
-  return result
+  return {
+    of: times,
+    ofLength: length,
+    starts: Float64Array.from(starts),
+    froms: Int32Array.from(froms),
+    tos: Int32Array.from(tos),
+    isOneEach: froms.every((from, at) => (tos[at] ?? 0) === from + 1),
+  }
 }
 
-/** Values of intervals in ascending time. Grows by itself. */
-class IntervalValues implements SeriesPoints {
-  length = 0
-  times: Float64Array
-  values: Float64Array
-  readonly integers = undefined
-
-  constructor(capacity: number) {
-    this.times = new Float64Array(capacity)
-    this.values = new Float64Array(capacity)
-  }
-
-  push(timeMs: number, value: number): void {
-    if (this.length === this.times.length) {
-      const capacity = 16 + 2 * this.length
-      const { times, values } = this
-      this.times = new Float64Array(capacity)
-      this.times.set(times)
-      this.values = new Float64Array(capacity)
-      this.values.set(values)
+function valuesOf(
+  points: SeriesPoints,
+  { starts, froms, tos, isOneEach }: IntervalLayout,
+  aggregator: Aggregator,
+  fillValue: number,
+): SeriesPoints {
+  const { length } = starts
+  if (isOneEach && length > 0 && aggregator.changesOne !== true) {
+    const [from = 0] = froms
+    return {
+      length,
+      times: starts,
+      values: points.values.subarray(from, from + length),
+      integers: undefined,
     }
-    this.times[this.length] = timeMs
-    this.values[this.length] = value
-    this.length++
   }
+  const values = new Float64Array(length)
+  const single = new Float64Array(1)
+  for (let at = 0; at < length; at++) {
+    const from = froms[at] ?? 0
+    const count = (tos[at] ?? 0) - from
+    if (count === 0) {
+      values[at] = fillValue
+      continue
+    }
+    // Mostly one point an interval: a view for each would take as long as all the rest (test/bench/store.ts).
+    single[0] = points.values[from] ?? Number.NaN
+    const inside = count === 1 ? single : points.values.subarray(from, from + count)
+    values[at] = aggregator.reduce(inside, count, false)
+  }
+  return { length, times: starts, values, integers: undefined }
 }

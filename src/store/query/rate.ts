@@ -25,7 +25,9 @@ export const plainRate: RateOptions = {
  * rate since the epoch, which `aggregated` uses as OpenTSDB does and never answers by itself.
  */
 export function rates(points: SeriesPoints, options: RateOptions): SeriesPoints {
-  const times = new Float64Array(points.length)
+  const canDrop = options.counter && options.dropResets
+  // Else the times stay those of the points, which series in step share.
+  const times = canDrop ? new Float64Array(points.length) : points.times
   const values = new Float64Array(points.length)
   let length = 0
   let beforeMs = 0
@@ -44,7 +46,7 @@ export function rates(points: SeriesPoints, options: RateOptions): SeriesPoints 
       if (options.resetValue > 0 && rate > options.resetValue) rate = 0
     }
     if (!dropped) {
-      times[length] = timeMs
+      if (canDrop) times[length] = timeMs
       values[length] = rate
       length++
     }

@@ -6,7 +6,7 @@ import type { Series } from '../series-index.ts'
 import type { SeriesPoints } from '../series-points.ts'
 import { aggregated } from './aggregate-series.ts'
 import { NONE } from './aggregator.ts'
-import { downsampled } from './downsample.ts'
+import { Downsampler } from './downsample.ts'
 import { rates } from './rate.ts'
 import type { StoreQuery, SubQuery } from './store-query.ts'
 
@@ -51,8 +51,10 @@ export function* runQuery(
   const selected = query.queries.map((sub) => [sub, selectSeries(sub, reader, limits)] as const)
   for (const [sub, series] of selected) {
     const read: ReadSeries[] = []
+    const downsampler =
+      sub.downsample === undefined ? undefined : new Downsampler(sub.downsample, sub.range)
     for (const one of series) {
-      const points = readSeries(one, sub, reader, budget)
+      const points = readSeries(one, sub, downsampler, reader, budget)
       if (points !== undefined) read.push({ series: one, points })
       if (budget.sinceYield > POINTS_PER_YIELD) {
         budget.sinceYield = 0
@@ -97,6 +99,7 @@ function selectSeries(sub: SubQuery, reader: SeriesReader, limits: QueryLimits):
 function readSeries(
   series: Series,
   sub: SubQuery,
+  downsampler: Downsampler | undefined,
   reader: SeriesReader,
   budget: Budget,
 ): SeriesPoints | undefined {
@@ -112,8 +115,8 @@ function readSeries(
       'Choose a shorter time or fewer series.',
     )
   }
-  const points = sub.downsample === undefined ? raw : downsampled(raw, sub.downsample, sub.range)
-  if (!sub.raw.rate) return sub.downsample === undefined ? points : since(points, scanFromMs)
+  const points = downsampler?.downsampled(raw) ?? raw
+  if (!sub.raw.rate) return downsampler === undefined ? points : since(points, scanFromMs)
   return since(rates(points, sub.raw.rateOptions), scanFromMs)
 }
 
@@ -154,11 +157,12 @@ function* groupResult(
     metric: group[0]?.series.metric ?? '',
     ...sharedTags(group),
     tsuids,
-    annotations: query.noAnnotations
-      ? []
-      : tsuids
-          .flatMap((tsuid) => reader.annotations(tsuid, startMs, endMs))
-          .sort((left, right) => left.startTime - right.startTime),
+    annotations:
+      query.noAnnotations || !reader.hasSeriesAnnotations()
+        ? []
+        : tsuids
+            .flatMap((tsuid) => reader.annotations(tsuid, startMs, endMs))
+            .sort((left, right) => left.startTime - right.startTime),
     points: until(since(points, startMs), endMs),
   }
 }

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { aggregated } from '../../../src/store/query/aggregate-series.ts'
-import { aggregatorNamed } from '../../../src/store/query/aggregator.ts'
+import { aggregatorNamed, aggregatorNames } from '../../../src/store/query/aggregator.ts'
 import { calendarFloor, calendarNext, zonedTime } from '../../../src/store/query/calendar.ts'
 import {
-  downsampled,
+  Downsampler,
   parseDownsample,
   type QueryRange,
 } from '../../../src/store/query/downsample.ts'
@@ -189,7 +189,7 @@ describe('downsampling', () => {
     [2 * HOUR_MS, 8],
   ])
   const by = (text: string): [number, number][] =>
-    pairs(downsampled(points, parseDownsample(text, false), range))
+    pairs(new Downsampler(parseDownsample(text, false), range).downsampled(points))
 
   it('an empty interval is left out, or filled up to the end', () => {
     assert.deepEqual(by('1h-avg'), [
@@ -204,13 +204,35 @@ describe('downsampling', () => {
     assert.deepEqual(by('0all-sum'), [[0, 12]])
   })
 
+  it('one point an interval is what the aggregator makes of one value, for every series with these times', () => {
+    const times = Float64Array.of(HOUR_MS, 2 * HOUR_MS, 3 * HOUR_MS)
+    for (const name of aggregatorNames().filter((one) => one !== 'none')) {
+      const aggregator = aggregatorNamed(name)
+      assert.ok(aggregator)
+      const downsampler = new Downsampler(parseDownsample(`1h-${name}`, false), range)
+      for (const values of [Float64Array.of(4, 5, 0.5), Float64Array.of(-7, 0, 1)]) {
+        const found = downsampler.downsampled({ length: 3, times, values, integers: undefined })
+        assert.deepEqual(
+          pairs(found),
+          Array.from(values, (value, at): [number, number] => [
+            times[at] ?? 0,
+            aggregator.reduce(Float64Array.of(value), 1, false),
+          ]),
+          name,
+        )
+      }
+    }
+  })
+
   it('no value is lost or counted twice, whatever the interval', () => {
     const many = fc.uniqueArray(fc.nat(5 * 3_600 - 1), { maxLength: 80 })
     const interval = fc.constantFrom('1s', '7s', '1m', '13m', '1h', '2h', '1d')
     fc.assert(
       fc.property(many, interval, fc.constantFrom('', '-zero'), (seconds, text, fill) => {
         const one = series(seconds.sort((a, b) => a - b).map((at) => [at * 1_000, 1]))
-        const found = pairs(downsampled(one, parseDownsample(`${text}-sum${fill}`, false), range))
+        const found = pairs(
+          new Downsampler(parseDownsample(`${text}-sum${fill}`, false), range).downsampled(one),
+        )
         assert.equal(
           found.reduce((sum, [, value]) => sum + value, 0),
           seconds.length,

@@ -55,6 +55,23 @@ describe('what the store answers beyond JSON puts', () => {
     )
   })
 
+  it('series are downsampled before they are merged', async () => {
+    const hour = 3_600
+    const points = ['x', 'y'].flatMap((host) =>
+      [0, 1, 2, 3].map((at) => `down ${DAY + (at * hour) / 2} ${at + 1} host=${host}`),
+    )
+    assert.equal((await lines(points.join('\n'))).status, 200)
+    const by = async (m: string): Promise<unknown> => {
+      const path = `/api/query?start=${DAY}&end=${DAY + 2 * hour - 1}&m=${m}:down`
+      return ((await ask(server.url, { path })).body as { dps: unknown }[]).map(({ dps }) => dps)
+    }
+    assert.deepEqual(await by('sum:1h-avg'), [{ [DAY]: 3, [DAY + hour]: 7 }])
+    assert.deepEqual(await by('sum:30m-sum'), [
+      { [DAY]: 2, [DAY + hour / 2]: 4, [DAY + hour]: 6, [DAY + 1.5 * hour]: 8 },
+    ])
+    assert.deepEqual(await by('max:1h-count'), [{ [DAY]: 2, [DAY + hour]: 2 }])
+  })
+
   it('a long answer is compressed for clients that accept it, with the same JSON inside', async () => {
     const body = Array.from({ length: 600 }, (_, at) => ({
       metric: 'long',
