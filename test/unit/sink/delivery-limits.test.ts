@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { Outbox } from '../../../src/sink/outbox.ts'
+import { LmdbStateStore } from '../../../src/state/lmdb-state-store.ts'
 import { Life, point, world } from '../../support/delivery-life.ts'
 import type { Behaviour } from '../../support/memory-sink.ts'
 
@@ -44,6 +48,42 @@ describe('what a delivery asks of a store, and keeps for it', () => {
     assert.deepEqual(life.delivery.health().allowed, { concurrency: 4, batchPoints: 100 })
     assert.equal(life.sink.stored.size, 3_000)
     await life.delivery.stop()
+  })
+
+  it('sends of a backlog that it finds on the disk the newest revisions only, also of points that come again much later', async () => {
+    const { clock, sink } = world()
+    const directory = mkdtempSync(join(tmpdir(), 'warden-backlog-'))
+    try {
+      const store = new LmdbStateStore(directory)
+      const before = new Life({ clock, sink, store }, { settleMs: 0, maxUnwritten: 700 })
+      sink.behave = () => away
+      const revisions = 12
+      for (let revision = 0; revision < revisions; revision++) {
+        await before.checkpoint(series(600, 0, revision))
+        await clock.advance(minuteMs)
+      }
+      await before.delivery.stop()
+      await store.close()
+      sink.batches.length = 0
+      sink.behave = () => undefined
+
+      const found = new LmdbStateStore(directory)
+      const life = new Life({ clock, sink, store: found }, { settleMs: 0, maxUnwritten: 700 })
+      assert.equal(life.delivery.health().depth, 600 * revisions)
+      while (!life.settled()) await clock.advance(1_000)
+      const sent = sink.batches.flat()
+      assert.equal(sent.length, 600)
+      assert.ok(sent.every(({ revision }) => revision === revisions - 1))
+      const coalesced = life.metrics.value('warden_sink_points_total', {
+        ...labels,
+        outcome: 'coalesced',
+      })
+      assert.equal(coalesced, 600 * (revisions - 1))
+      await life.delivery.stop()
+      await found.close()
+    } finally {
+      rmSync(directory, { recursive: true })
+    }
   })
 
   it('counts each change of the circuit', async () => {
