@@ -14,6 +14,9 @@ import { SeriesDictionary } from '../core/series.ts'
 import type { StateOperation, StateStore } from '../core/state-store.ts'
 import type { Telemetry } from '../core/telemetry.ts'
 import type { Tenure } from '../core/tenure.ts'
+import { looksUp } from '../enrich/batch-enricher.ts'
+import { KeyResolver } from '../enrich/key-resolver.ts'
+import type { KeyTable, TableHealth } from '../enrich/key-table.ts'
 import { FencedSideOutput } from '../ingest/fenced-side-output.ts'
 import type { SideOutput } from '../ingest/side-output.ts'
 import type { CheckpointCompanion } from '../pipeline/checkpoint-companion.ts'
@@ -30,6 +33,7 @@ import type { Outbox } from '../sink/outbox.ts'
 import { createLanes, planLanes } from './lanes.ts'
 import { createSideOutput } from './sources.ts'
 import { watchLoopStalls } from './system-loop-stalls.ts'
+import { createTables } from './tables.ts'
 
 export interface PipelineOptions {
   readonly config: Config
@@ -54,6 +58,8 @@ export interface BuiltPipeline {
   readonly inputs: readonly PipelineInput[]
   readonly checkpointer: Checkpointer
   readonly deadLetters: SideOutput
+  /** Tables that dimensions are looked up in. */
+  tables(): readonly TableHealth[]
   close(): Promise<void>
 }
 
@@ -106,15 +112,18 @@ export async function buildPipeline(options: PipelineOptions): Promise<BuiltPipe
     throw error
   }
   const inputs: PipelineInput[] = []
+  const tables = createTables(config, telemetry)
   const endWatch = watchLoopStalls(telemetry.metrics, 'main')
   const close = async (): Promise<void> => {
     endWatch()
     await Promise.allSettled(inputs.map((input) => input.close()))
+    await tables.stop()
     await Promise.allSettled([deadLetters.close(), lateEvents.close()])
   }
   try {
+    tables.start()
     for (const source of config.sources) {
-      inputs.push(await buildInput(options, source, deadLetters))
+      inputs.push(await buildInput(options, source, deadLetters, tables.byName))
     }
   } catch (error) {
     await close()
@@ -142,7 +151,7 @@ export async function buildPipeline(options: PipelineOptions): Promise<BuiltPipe
     lost: options.tenure?.lost,
     onPanes: options.onPanes,
   })
-  return { pipeline, inputs, checkpointer, deadLetters, close }
+  return { pipeline, inputs, checkpointer, deadLetters, tables: () => tables.health(), close }
 }
 
 function sideOutputOf(
@@ -158,6 +167,7 @@ async function buildInput(
   options: PipelineOptions,
   source: SourceConfig,
   deadLetters: SideOutput,
+  tables: ReadonlyMap<string, KeyTable>,
 ): Promise<PipelineInput> {
   const { config, plan, store, state, telemetry } = options
   const event = plan.sources.find((one) => one.source === source.name)
@@ -179,6 +189,7 @@ async function buildInput(
     mixedUntil,
     store,
     deadLetters,
+    keys: metrics.some(looksUp) ? new KeyResolver(windows, tables, telemetry.metrics) : undefined,
     restored,
     newMetrics: new Set(metrics.flatMap(({ name }, index) => (known[index] ? [] : [name]))),
   })

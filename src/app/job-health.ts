@@ -13,7 +13,9 @@ export interface JobParts {
   readonly lastFailure: WardenError | undefined
   readonly checkpointIntervalMs: number
   /** undefined: none was built yet. */
-  readonly current: Pick<BuiltPipeline, 'pipeline' | 'checkpointer' | 'inputs'> | undefined
+  readonly current:
+    | Pick<BuiltPipeline, 'pipeline' | 'checkpointer' | 'inputs' | 'tables'>
+    | undefined
   readonly sinks: readonly (DeliveryHealth & { readonly name: string })[]
 }
 
@@ -47,9 +49,17 @@ export function jobHealth(parts: JobParts): JobHealth {
       troubles.push(`${name}/${partition.name}: ${partition.trouble}`)
     }
   }
+  const tables = current?.tables() ?? []
+  for (const { name, trouble } of tables) {
+    if (trouble !== undefined) troubles.push(`table ${name}: ${trouble}`)
+  }
   for (const { name, state, lastError } of parts.sinks) {
     if (state === 'ok') continue
     troubles.push(`sink ${name} is ${state}: ${lastError ?? 'no error yet'}`)
   }
-  return { ready, troubles, details: { phase, checkpointAgeMs, sources, sinks: parts.sinks } }
+  return {
+    ready,
+    troubles,
+    details: { phase, checkpointAgeMs, sources, tables, sinks: parts.sinks },
+  }
 }

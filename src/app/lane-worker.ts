@@ -5,6 +5,7 @@ import { FileSource } from '../ingest/file-source.ts'
 import { kafkaCodecs } from '../ingest/kafka-codecs.ts'
 import { KafkaSource } from '../ingest/kafka-source.ts'
 import type { Source } from '../ingest/source.ts'
+import { enricherOf } from '../pipeline/lanes/create-enricher.ts'
 import type { BetweenLanes, FromLane } from '../pipeline/lanes/lane-messages.ts'
 import { LaneRunner } from '../pipeline/lanes/lane-runner.ts'
 import { forwardedTelemetry } from './forwarded-telemetry.ts'
@@ -45,6 +46,7 @@ const runner = new LaneRunner({
       checkCrc: true,
     }),
   shared: data.metrics.map((metric) =>
+  createEnricher: enricherOf(data.metrics, data.hashKey, telemetry.metrics),
     sharedDedupOf(metric, data.dedup?.get(metric.name), telemetry),
   ),
   clock: telemetry.clock,

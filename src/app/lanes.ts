@@ -5,6 +5,7 @@ import type { Telemetry } from '../core/telemetry.ts'
 import { createDecoder } from '../ingest/create-decoder.ts'
 import { kafkaCodecs } from '../ingest/kafka-codecs.ts'
 import { kafkaPartitionCounts } from '../ingest/kafka-partition-counts.ts'
+import { enricherOf } from '../pipeline/lanes/create-enricher.ts'
 import { inProcessLanes } from '../pipeline/lanes/in-process-lane.ts'
 import { type LaneLayout, oneLane } from '../pipeline/lanes/lane-layout.ts'
 import type { LaneLink } from '../pipeline/lanes/lane-link.ts'
@@ -107,6 +108,7 @@ export function createLanes(options: LaneOptions): readonly LaneLink[] {
           codecs: kafkaCodecs,
           checkCrc: true,
         }),
+      createEnricher: enricherOf(metrics, hashKey, telemetry.metrics),
       shared: metrics.map((metric) => sharedDedupOf(metric, dedup.get(metric.name), telemetry)),
       clock: telemetry.clock,
       yieldToIo: () => new Promise((resolve) => setImmediate(resolve)),

@@ -4,11 +4,13 @@ import type {
   Accumulation,
   FieldPath,
   Keep,
+  LookupPlan,
   TimeFormat,
   WindowPlan,
   ZeroFillPlan,
 } from '../core/plan.ts'
 import type { DurationMs, EpochMs } from '../core/time.ts'
+import type { EnrichConfig } from './enrich-config.ts'
 import type { HaConfig } from './ha-config.ts'
 import type { NotificationsConfig, ReceiverConfig } from './receiver-config.ts'
 import type { Filter, ListenAddress } from './schema/fields.ts'
@@ -23,6 +25,8 @@ export interface Config {
   readonly stateDir: string
   readonly sources: readonly SourceConfig[]
   readonly metrics: readonly MetricConfig[]
+  /** Tables that dimensions are looked up in. */
+  readonly enrich: readonly EnrichConfig[]
   readonly sinks: readonly SinkConfig[]
   readonly deadLetters: SideOutputConfig & {
     /** Share of dead letters, 0 to 1, at which Warden stops; undefined: never. */
@@ -184,6 +188,7 @@ export interface MetricConfig {
   /** Former name, whose state is taken over. */
   readonly renamedFrom: string | undefined
 }
+  readonly maxKeys: number
 
 export type DedupBackendConfig =
   | Exclude<DedupBackend, { readonly type: 'redis' }>
@@ -202,8 +207,10 @@ export interface DimensionConfig {
   readonly path: FieldPath
   readonly missing: string | undefined
 }
+  /** With `lookup` that of the key. */
 
 export type AggregateConfig =
+  readonly lookup?: LookupPlan
   | { readonly kind: 'count' | 'events' | 'users'; readonly name: string }
   | {
       readonly kind: 'rate'

@@ -1,4 +1,5 @@
 import {
+  type DimensionPlan,
   type EventPlan,
   type JobPlan,
   type MetricPlan,
@@ -93,7 +94,7 @@ export function fingerprintOf(metric: MetricPlan, event: EventPlan): MetricFinge
       outcome: text(outcome ? [event.outcome, [...event.outcomeNames].sort()] : undefined),
       'filter of the source': filterText(event.where),
       filter: filterText(metric.where),
-      dimensions: text(metric.dimensions.map(({ name, path, missing }) => [name, path, missing])),
+      dimensions: text(metric.dimensions.map(dimensionParts)),
       window: text([metric.window.sizeMs, metric.window.slideMs, metric.window.alignment]),
       keep: keepText(metric),
       outcomes: text(metric.outcomes),
@@ -166,6 +167,12 @@ function compare(before: MetricFingerprint, now: MetricFingerprint): MetricChang
   const parts = freeParts.filter((part) => before.free[part] !== now.free[part])
   return parts.length === 0 ? { kind: 'same', metric, from } : { kind: 'free', metric, from, parts }
 }
+
+/** A value that is looked up is another series by another table, field or word for what is unknown; where the table is does not matter. */
+const dimensionParts = ({ name, path, missing, lookup }: DimensionPlan): unknown[] =>
+  lookup === undefined
+    ? [name, path, missing]
+    : [name, path, missing, lookup.from, lookup.field, lookup.unknown]
 
 /** What is remembered of users. */
 function keepText(metric: MetricPlan): string {

@@ -1,6 +1,7 @@
 import { type Document, LineCounter, type Node } from 'yaml'
 import type { JobPlan } from '../core/plan.ts'
 import { checkConfig, checkMetrics } from './check/check-config.ts'
+import { checkLookups } from './check/check-enrich.ts'
 import type { Config } from './config.ts'
 import { readAlertFile } from './load-alerts.ts'
 import { eventPlanOf, metricPlanOf } from './plan.ts'
@@ -80,7 +81,9 @@ function inlinePlan(root: ConfigNode, problems: Problems, options: ParseOptions)
   const reader = new SchemaReader(problems, surroundingsOf(options))
   const document = reader.read(inlineSchema, root)
   const { sources = {}, metrics = {} } = document as Partial<typeof document>
-  checkMetrics(metrics, sources, new Locator(root, problems))
+  const locator = new Locator(root, problems)
+  checkMetrics(metrics, sources, locator)
+  for (const [name, one] of Object.entries(metrics)) checkLookups(name, one, undefined, locator)
   if (problems.found.length > 0) throw new ConfigError(problems.found)
   const [firstSource = ''] = Object.keys(sources)
   return {

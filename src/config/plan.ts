@@ -76,3 +76,6 @@ export function metricPlanOf(metric: MetricConfig): MetricPlan {
     maxSeries: metric.maxSeries,
   }
 }
+    ...(metric.dimensions.some(({ lookup }) => lookup !== undefined)
+      ? { maxKeys: metric.maxKeys }
+      : {}),

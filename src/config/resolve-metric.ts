@@ -46,6 +46,7 @@ export function resolveMetric(
     emitPartial: document.emitPartial,
     maxSeries: document.maxSeries,
     renamedFrom: document.renamedFrom,
+    maxKeys: document.maxKeys,
   }
 }
 
@@ -90,7 +91,10 @@ function resolveOutcome(
 export function resolveDimension(document: MetricDocument['dimensions'][number]): DimensionConfig {
   if (!('name' in document))
     return { name: dottedName(document), path: document, missing: undefined }
-  return { name: document.name, path: document.path ?? [document.name], missing: document.missing }
+  const { name, missing, lookup } = document
+  if (lookup === undefined) return { name, path: document.path ?? [name], missing }
+  const { from, key, field = name, unknown } = lookup
+  return { name, path: key, missing, lookup: { from, field, unknown } }
 }
 
 export function resolveAggregate(document: MetricDocument['aggregates'][number]): AggregateConfig {

@@ -10,6 +10,7 @@ import type {
 } from './config.ts'
 import { resolvePath } from './read/paths.ts'
 import { resolveAlerts } from './resolve-alerts.ts'
+import { resolveEnrich } from './resolve-enrich.ts'
 import { resolveHa } from './resolve-ha.ts'
 import { resolveEvent, resolveMetric } from './resolve-metric.ts'
 import { resolveNotifications, resolveReceivers } from './resolve-receivers.ts'
@@ -28,6 +29,7 @@ export function resolveConfig(document: ConfigDocument, file: string, directory:
     metrics: Object.entries(document.metrics).map(([name, one]) =>
       resolveMetric(name, one, one.source ?? firstSource),
     ),
+    enrich: resolveEnrich(document.enrich),
     sinks: Object.entries(document.sinks).map(([name, one]) => resolveSink(name, one, job)),
     deadLetters: {
       ...resolveSideOutput(document.deadLetters, `${stateDir}/dead-letters.jsonl`),

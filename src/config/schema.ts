@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { alerts } from './schema/alerts.ts'
+import { enrich } from './schema/enrich.ts'
 import { inlineSource } from './schema/event.ts'
 import { filePath, legalName, named, optional, section, words } from './schema/fields.ts'
 import { ha } from './schema/ha.ts'
@@ -39,6 +40,7 @@ export const configSchema = section(
     ),
     sources: named(source, 'Where events come from, by name.'),
     metrics,
+    enrich: optional(enrich),
     sinks: named(sink, 'Where points go, by name; each has a cursor of its own.', {
       default: { local: { type: 'embedded' } },
     }),

@@ -6,12 +6,13 @@ import type { FixedKeys } from './fixed-keys.ts'
 import type { KeyAnswer, KeyQuestion } from './key-question.ts'
 import type { Answer, KeyTable } from './key-table.ts'
 
-/** A metric as the resolver sees it. */
+/** The windows of a metric as the resolver sees them. */
 export interface ResolvedMetric {
   readonly plan: MetricPlan
-  readonly fixed: FixedKeys
-  /** Rows of this slice are late, all of them: their values are kept nowhere. */
-  readonly isGone: (slice: number) => boolean
+  /** undefined where nothing is looked up. */
+  readonly fixed: FixedKeys | undefined
+  /** Are all rows of the slice late? Then its values are kept nowhere. */
+  isGone(slice: number): boolean
 }
 
 /** What a table says of keys, at once: a spec's own tables, or what was looked up before. */
@@ -62,15 +63,16 @@ export class KeyResolver {
       const { slice, dimension, keys } = question
       const metric = this.#metrics[question.metric]
       const lookup = metric?.plan.dimensions[dimension]?.lookup
-      if (metric === undefined || lookup === undefined) {
+      if (metric?.fixed === undefined || lookup === undefined) {
         throw new WardenError('internal', `dimension ${dimension} is not looked up`)
       }
       const isGone = metric.isGone(slice)
+      const { fixed } = metric
       const values = keys.map((key) => {
-        const held = metric.fixed.valueOf(slice, dimension, key)
+        const held = fixed.valueOf(slice, dimension, key)
         if (held !== undefined) return held
         const value = this.#valueOf(metric.plan.name, lookup, known(lookup.from, key))
-        return isGone ? value : metric.fixed.fix(slice, dimension, key, value)
+        return isGone ? value : fixed.fix(slice, dimension, key, value)
       })
       return { ...question, values }
     })

@@ -1,5 +1,5 @@
 import type { MetricPlan } from '../core/plan.ts'
-import { needsUser } from '../core/plan.ts'
+import { needsIntegerUser, needsUser } from '../core/plan.ts'
 import type { DecodedBatch, MetricRows } from '../core/rows.ts'
 import type { SeriesDictionary } from '../core/series.ts'
 import { createWindowAssigner, type Window, type WindowAssigner } from '../core/window.ts'
@@ -54,7 +54,8 @@ export class RowEnricher {
     this.#dictionary = dictionary
     this.#seedOf = seedOf
     this.#assigner = createWindowAssigner(plan.window)
-    this.#keyed = needsUser(plan)
+    // An integer user is no hash, and is told apart by the series itself.
+    this.#keyed = needsUser(plan) && !needsIntegerUser(plan)
   }
 
   /** Rewrites the rows of a decoded batch, but for those that wait; returns what must be answered for them. */

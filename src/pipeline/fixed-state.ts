@@ -16,15 +16,15 @@ const timeKey = (time: number): string => hex(time + 2 ** 52, 14)
 
 /** What became fixed since the last call, and the removal of slices that no row can reach any more. */
 export function fixedChanges(
-  { fixed, operator }: MetricWindows,
+  windows: MetricWindows,
   prefix: string,
   checkpoint: number,
 ): StateOperation[] {
+  const { fixed } = windows
   if (fixed === undefined) return []
   for (const slice of fixed.slices) {
     // A slice that never had a row here is told by no one when it goes.
-    if (operator.slices.has(slice)) continue
-    if (operator.lifetime.isAllGone(slice, Number.NEGATIVE_INFINITY)) fixed.drop(slice)
+    if (windows.isGone(slice)) fixed.drop(slice)
   }
   const operations: StateOperation[] = []
   for (const slice of fixed.takeGone()) {

@@ -6,6 +6,7 @@ import { resolveAggregate } from '../resolve-metric.ts'
 import type { ListenAddress } from '../schema/fields.ts'
 import type { ConfigDocument, EventDocument, MetricDocument, SourceDocument } from '../schema.ts'
 import { checkAlerts } from './check-alerts.ts'
+import { checkEnrich, checkLookups } from './check-enrich.ts'
 import { checkHa } from './check-ha.ts'
 import { checkMetric } from './check-metric.ts'
 import { checkReceivers } from './check-receivers.ts'
@@ -31,6 +32,10 @@ export function checkConfig(document: Partial<ConfigDocument>, locator: Locator)
   checkState(document, locator)
   checkHa(document, locator)
 }
+  checkEnrich(document, locator)
+  for (const [name, metric] of Object.entries(document.metrics ?? {})) {
+    checkLookups(name, metric, locator.keysAt(['enrich']), locator)
+  }
 
 /** Checks the part of a config that a spec has. */
 export function checkMetrics(

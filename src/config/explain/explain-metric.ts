@@ -4,6 +4,7 @@ import { conditionText, pathText } from '../condition-text.ts'
 import type { Config, MetricConfig } from '../config.ts'
 import { formatBytes } from '../read/formats.ts'
 import { backendText, dedupKeyText, dedupStateText } from './explain-dedup.ts'
+import { lookupText } from './explain-enrich.ts'
 import { row } from './words.ts'
 
 /** What an exact entry of the dedup table takes at rest: a 64-bit fingerprint, the outcome, the winner's time. */
@@ -17,7 +18,8 @@ export function explainMetric(metric: MetricConfig, config: Config, job: JobPlan
     config.sources.find((one) => one.name === metric.source)?.watermark.outOfOrdernessMs ?? 0
   const { zeroFill, allowedLatenessMs: lateness } = metric
   const due = formatDuration(outOfOrderness + metric.evaluationDelayMs)
-  const dimensions = metric.dimensions.map(({ name, path, missing }) => {
+  const dimensions = metric.dimensions.map(({ name, path, missing, lookup }) => {
+    if (lookup !== undefined) return lookupText(name, path, missing, lookup)
     const from = pathText(path) === name ? '' : ` from ${pathText(path)}`
     return `${name}${from}${missing === undefined ? '' : ` (missing: ${missing})`}`
   })

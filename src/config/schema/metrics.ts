@@ -41,6 +41,18 @@ const window = section(
   'Which events are counted together.',
 )
 
+const lookup = section(
+  {
+    from: legalName('Name of the table in `enrich`.', { examples: ['products'] }),
+    key: fieldPath('Path of the field that is the key: text, a number or a boolean.', {
+      examples: ['product'],
+    }),
+    field: optional(words('Field of the entry. Left out: the name of the dimension.')),
+    unknown: tagValue('Value of a key that has none.', { default: 'unknown' }),
+  },
+  'Looks the value up by a key. A key has one value per window: see docs/enrichment.md.',
+)
+
 const dimension = either(
   [
     fieldPath(
@@ -52,9 +64,10 @@ const dimension = either(
         path: optional(fieldPath('Path of the field. Left out: the name.')),
         missing: optional(
           tagValue(
-            'Value where the field is missing or null. Left out: such an event is a dead letter.',
+            'Value where the field is missing or null, with `lookup` the key that is looked up then. Left out: such an event is a dead letter.',
           ),
         ),
+        lookup: optional(lookup),
       },
       'Name, path and what a missing field stands for.',
     ),
@@ -202,6 +215,10 @@ export const metric = section(
       minimum: 1,
       maximum: 10_000_000,
     }),
+    maxKeys: whole(
+      'Most combinations of keys and other dimensions that are told apart where dimensions are looked up, while Warden runs; further keys are unknown.',
+      { default: 100_000, minimum: 1, maximum: 10_000_000 },
+    ),
     renamedFrom: optional(legalName('Former name of the metric: its state is taken over.')),
   },
   'A number per series and window. Its name is the key of its state.',
