@@ -107,9 +107,9 @@ some garbage. Kafka: keyed by user, into a topic that exists. File: appended as 
   --start TIME          event time of the first, ISO 8601; default an hour ago
   --seed N              the same seed and start give the same events; default 1
 `,
-  dlq: `warden dlq list -c FILE [--reason TEXT] [--sink NAME] [--limit N]
-warden dlq show -c FILE N…
-warden dlq redrive -c FILE [N…] [--sink NAME] [--overwrite]
+  dlq: `warden dlq list -c FILE [--file FILE] [--reason TEXT] [--sink NAME] [--limit N]
+warden dlq show -c FILE [--file FILE] N…
+warden dlq redrive -c FILE [--file FILE] [N…] [--sink NAME] [--overwrite]
 
 The dead letters of a job, from the file that deadLetters names: records that could not be read or counted, and points
 that a sink refused. Each has the number of its line.
@@ -118,6 +118,7 @@ that a sink refused. Each has the number of its line.
   show N…               all of it, as JSON, and what escaped names stand for
   redrive [N…]          writes refused points to their sinks once more, all or those named, while Warden is stopped.
                         Not those of which a newer value waits, and not where OpenTSDB has another value
+  --file FILE           letters in this file instead, a line each: a copy of the topic they go to
   --reason TEXT         only those with this reason
   --sink NAME           only those that this sink refused
   --overwrite           also where OpenTSDB has another value

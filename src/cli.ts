@@ -241,6 +241,7 @@ async function dlq(args: readonly string[], io: CliIo): Promise<ExitCode> {
       reason: text,
       sink: text,
       limit: text,
+      file: text,
       overwrite: { type: 'boolean' },
     },
     true,
@@ -251,6 +252,7 @@ async function dlq(args: readonly string[], io: CliIo): Promise<ExitCode> {
     config: loadConfig(required('dlq', values.config, '-c FILE'), io.env),
     reason: typeof values.reason === 'string' ? values.reason : undefined,
     sink: typeof values.sink === 'string' ? values.sink : undefined,
+    file: typeof values.file === 'string' ? values.file : undefined,
     print: io.out,
   }
   switch (action) {

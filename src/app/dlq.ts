@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
 import { WardenError } from '../core/errors.ts'
 import { decodeName } from '../sink/point-names.ts'
@@ -6,6 +7,8 @@ import { redrive } from './dlq-redrive.ts'
 
 export interface DlqOptions {
   readonly config: Config
+  /** Letters in another file, say a copy of the topic they go to; undefined: those that the config names. */
+  readonly file?: string | undefined
   /** Only letters with this reason; undefined: all. */
   readonly reason: string | undefined
   /** Only points refused by this sink; undefined: all letters. */
@@ -36,12 +39,17 @@ export async function listDeadLetters(options: DlqOptions, limit: number): Promi
   }
 }
 
+/** Of a record that could not be read or counted. */
+const notRedriven =
+  'a record, no point: it was never counted, and there is nothing to write; mend it and have it sent again as a new event'
+
 /** One letter in full, names of its point as the texts they stand for. @throws WardenError `usage` when there is none */
 export async function showDeadLetter(options: DlqOptions, number: number): Promise<void> {
   for await (const letter of lettersOf(options)) {
     if (letter.number !== number) continue
     const { print } = options
     print(`${JSON.stringify(letter.record, undefined, 2)}\n`)
+    if (letter.refused === undefined) print(`${notRedriven}\n`)
     for (const [key, value] of Object.entries(letter.refused?.point.tags ?? {})) {
       const meaning = decodeName(value)
       if (meaning !== undefined && meaning !== value) print(`${key}: ${meaning}\n`)
@@ -62,28 +70,44 @@ export async function redriveDeadLetters(
   numbers: ReadonlySet<number>,
   overwrite: boolean,
 ): Promise<boolean> {
-  const letters: DeadLetter[] = []
-  for await (const letter of lettersOf(options)) {
-    const isMeant = numbers.size === 0 || numbers.has(letter.number)
-    if (isMeant && !letter.redriven && letter.refused !== undefined) letters.push(letter)
-  }
   const { config, print } = options
-  return await redrive({ config, file: fileOf(config), letters, overwrite, print })
+  const letters: DeadLetter[] = []
+  let records = 0
+  for await (const letter of lettersOf(options)) {
+    const isNamed = numbers.has(letter.number)
+    if (numbers.size > 0 && !isNamed) continue
+    if (letter.refused === undefined) {
+      records++
+      if (isNamed) print(`${letter.number}  ${letter.reason}: ${notRedriven}\n`)
+    } else if (!letter.redriven) letters.push(letter)
+  }
+  if (numbers.size === 0 && records > 0) {
+    print(`${records} records that could not be read or counted stay; warden dlq show says more\n`)
+  }
+  const isSettled = await redrive({ config, file: fileOf(options), letters, overwrite, print })
+  return isSettled && (numbers.size === 0 || records === 0)
 }
 
 async function* lettersOf(options: DlqOptions): AsyncGenerator<DeadLetter> {
-  const { config, reason, sink } = options
-  for await (const letter of readDeadLetters(fileOf(config))) {
+  const { reason, sink } = options
+  for await (const letter of readDeadLetters(fileOf(options))) {
     if (reason !== undefined && letter.reason !== reason) continue
     if (sink !== undefined && letter.refused?.sink !== sink) continue
     yield letter
   }
 }
 
-function fileOf({ deadLetters, file }: Config): string {
+function fileOf({ config, file }: DlqOptions): string {
+  if (file !== undefined) {
+    if (existsSync(file)) return file
+    throw new WardenError('usage', `there is no file ${file}`)
+  }
+  const { deadLetters } = config
   if (deadLetters.type === 'file') return deadLetters.path
+  const { topic, brokers } = deadLetters
   throw new WardenError(
     'usage',
-    `${file}: dead letters go to the Kafka topic ${deadLetters.topic}: read them there; dlq knows files only`,
+    `${config.file}: dead letters go to the Kafka topic ${topic}. Copy it to a file and name that with --file, for instance:
+  kafka-console-consumer --bootstrap-server ${brokers.join(',')} --topic ${topic} --from-beginning --timeout-ms 10000 > letters.jsonl`,
   )
 }

@@ -123,8 +123,43 @@ describe('warden dlq', () => {
       ['warden.loan.count', 'b', '6.0'],
     ])
     assert.match((await dlq('list')).out, /2 refused_by_sink, 2 of them redriven/)
-    assert.equal((await dlq('redrive')).out, 'nothing to redrive\n')
+    assert.equal(
+      (await dlq('redrive')).out,
+      '1 records that could not be read or counted stay; warden dlq show says more\nnothing to redrive\n',
+    )
     assert.equal(server.requests.length, 1)
+  })
+
+  it('says of a record that it can’t be redriven, and why', async () => {
+    job([garbage])
+    const { code, out } = await dlq('redrive', '1')
+    assert.equal(code, 1)
+    assert.match(out, /^1 {2}bad_json: a record, no point: .* sent again as a new event$/m)
+    assert.match((await dlq('show', '1')).out, /"value": "\{\\"x"[\s\S]*a record, no point/)
+    assert.equal((await dlq('redrive')).code, 0)
+  })
+
+  it('works on a copy of the topic that letters go to, and says how to make one', async () => {
+    job([])
+    const config = JSON.parse(readFileSync(join(directory, 'warden.json'), 'utf8'))
+    const brokers = ['k1:9092', 'k2:9092']
+    const deadLetters = { type: 'kafka', topic: 'dead', brokers }
+    writeFileSync(join(directory, 'warden.json'), JSON.stringify({ ...config, deadLetters }))
+    const without = await dlq('list')
+    assert.equal(without.code, 2)
+    assert.match(
+      without.err,
+      /topic dead.*--file.*\n +kafka-console-consumer --bootstrap-server k1:9092,k2:9092 --topic dead /,
+    )
+    // A topic is at least once: the same letter may be there twice.
+    const copy = join(directory, 'letters.jsonl')
+    const letters = [garbage, refused(point('a', 5)), refused(point('a', 5))]
+    writeFileSync(copy, letters.map((line) => `${line}\n`).join(''))
+    assert.match((await dlq('list', '--file', copy)).out, /^2 refused_by_sink$/m)
+    assert.equal((await dlq('redrive', '--file', copy)).code, 0)
+    assert.deepEqual(stored(), [['warden.loan.count', 'a', '5.0']])
+    assert.match((await dlq('list', '--file', copy)).out, /2 refused_by_sink, 2 of them redriven/)
+    assert.match((await dlq('list', '--file', `${copy}x`)).err, /there is no file/)
   })
 
   it('writes only those that are named', async () => {
