@@ -1,3 +1,5 @@
+import { profile } from './app/profile.ts'
+import { maxProfileSeconds } from './app/profile-routes.ts'
 import { parseTarget, reset } from './app/reset.ts'
 import {
   createSavepoint,
@@ -63,6 +65,25 @@ export async function savepoint(args: readonly string[], io: SavepointIo): Promi
         'savepoint create, list, inspect, restore or delete; see warden savepoint --help',
       )
   }
+}
+
+/** `warden profile`. */
+export async function profileJob(args: readonly string[], io: SavepointIo): Promise<0> {
+  const text = { type: 'string' } as const
+  const { values } = parse('profile', args, {
+    config: { ...text, short: 'c' },
+    seconds: { ...text, default: '30' },
+    out: { ...text, default: '.' },
+    url: text,
+  })
+  const config = io.load(required('profile', values.config, '-c FILE'))
+  const seconds = Number(values.seconds)
+  if (!(seconds > 0 && seconds <= maxProfileSeconds)) {
+    throw new WardenError('usage', `--seconds is a number above 0 and at most ${maxProfileSeconds}`)
+  }
+  const out = textOf(values.out) ?? '.'
+  await profile({ config, url: textOf(values.url), seconds, out, print: io.out })
+  return 0
 }
 
 /** `warden reset --to …`. */

@@ -16,6 +16,7 @@ export const usage = `warden: counts business events per window, once per user, 
   warden savepoint create|list|restore …     checksummed copies of a job's state, taken while it runs
   warden reset --to … -c FILE [--yes]         read a source again, or go on from another place
   warden store backup|export|import -c FILE  copies, text out of and into the embedded store
+  warden profile -c FILE [--seconds 30]      where the running job's threads spend their time
   warden dashboards --out DIR [-c FILE]      Grafana's data sources and dashboards, for your metrics
 
   warden VERB --help                         more about one of them
@@ -39,6 +40,7 @@ export const verbs = [
   'reset',
   'store',
   'dashboards',
+  'profile',
 ] as const
 export type Verb = (typeof verbs)[number]
 
@@ -176,6 +178,18 @@ ${config}  --from DIR            copies in another directory, say of another mac
   --json                manifests as JSON
 
 Exit: 0 done, 1 failed or damaged, 2 bad usage or config.
+`,
+  profile: `warden profile -c FILE [--seconds 30] [--out DIR] [--url URL]
+
+Asks the running job over its HTTP server for CPU profiles of its main thread and of every lane that is a thread,
+taken at the same time; writes a .cpuprofile for each, which Chrome's developer tools, VS Code and speedscope open,
+and prints the functions that took the most time. Counting goes on, a little slower.
+
+${config}  --seconds N           how long, at most 300; default 30
+  --out DIR             where the files go; default: the directory at hand
+  --url URL             where the running job listens; default: server.listen of the config
+
+Exit: 0 done, 1 failed, 2 bad usage or config.
 `,
   reset: `warden reset --to earliest|latest|TIME|OFFSETS -c FILE [--source NAME] [--yes]
 

@@ -9,7 +9,7 @@ import { runSpecFiles } from './app/run-specs.ts'
 import { createTelemetry } from './app/telemetry.ts'
 import { lint, routeExplain, runBacktest } from './cli-alerts.ts'
 import { number, parse, required, type Values, whole } from './cli-arguments.ts'
-import { resetPositions, savepoint } from './cli-state.ts'
+import { profileJob, resetPositions, savepoint } from './cli-state.ts'
 import { dashboards, store } from './cli-store.ts'
 import { isVerb, usage, type Verb, verbs, verbUsage } from './cli-usage.ts'
 import { explain } from './config/explain.ts'
@@ -101,6 +101,8 @@ async function runVerb(verb: Verb, args: readonly string[], io: CliIo): Promise<
       return await savepoint(args, stateIo(io))
     case 'reset':
       return await resetPositions(args, stateIo(io))
+    case 'profile':
+      return await profileJob(args, stateIo(io))
     case 'alert':
       if (args[0] !== 'route') return await alert(args, io)
       if (args[1] !== 'explain') throw new WardenError('usage', 'write warden alert route explain')

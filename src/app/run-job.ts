@@ -11,6 +11,7 @@ import { StoreUpkeep } from '../store/store-upkeep.ts'
 import { AlertService } from './alert-service.ts'
 import { openJobState } from './build-pipeline.ts'
 import { type JobHealth, startServer } from './http-server.ts'
+import { registerProfileRoute } from './profile-routes.ts'
 import { type JobOptions, RunningJob } from './running-job.ts'
 import { registerSavepointRoutes } from './savepoint-routes.ts'
 import { StateCopier, savepointsOf, stateDirectory } from './savepoints.ts'
@@ -86,6 +87,7 @@ async function runAlone(
         register: async (instance: FastifyInstance) => {
           await alerts.register(instance)
           registerSavepointRoutes(instance, copier, savepointsOf(config))
+          registerProfileRoute(instance, telemetry.clock)
           if (points !== undefined)
             await registerStoreApi(instance, { store: points, telemetry, version: options.version })
         },

@@ -4,6 +4,7 @@ import type { FileStateCopies } from '../state/file-state-copies.ts'
 import { ownerOf } from '../state/lmdb-lock.ts'
 import { LmdbStateStore } from '../state/lmdb-state-store.ts'
 import type { BrokenCopy, StateCopy } from '../state/state-copy.ts'
+import { askRunning } from './ask-running.ts'
 import { restoreCopy } from './savepoint-restore.ts'
 import { replicasOf, StateCopier, savepointsOf, stateDirectory } from './savepoints.ts'
 import { createTelemetry } from './telemetry.ts'
@@ -26,7 +27,7 @@ export async function createSavepoint(
   const directory = stateDirectory(config)
   const owner = ownerOf(directory)
   if (owner !== undefined) {
-    show(options, await askRunning(config, url))
+    show(options, await askRunning<StateCopy>(config, url, '/api/savepoints'))
     return
   }
   const store = new LmdbStateStore(directory)
@@ -87,34 +88,6 @@ export async function deleteSavepoint(options: SavepointOptions, id: string): Pr
   const { copies, id: found } = await find(options, id)
   await copies.remove(found)
   options.print(`${found} deleted\n`)
-}
-
-async function askRunning(config: Config, url: string | undefined): Promise<StateCopy> {
-  const { host, port } = config.server.listen
-  if (url === undefined && port === 0) {
-    throw new WardenError(
-      'usage',
-      'the job listens on any free port: say where, --url http://HOST:PORT',
-    )
-  }
-  const base = url ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-  const token = config.server.token?.reveal()
-  let answer: Response
-  try {
-    answer = await fetch(new URL('/api/savepoints', base), {
-      method: 'POST',
-      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
-    })
-  } catch (cause) {
-    const text = `a Warden works on this state, and ${base} does not answer; say where it listens: --url http://HOST:PORT`
-    throw new WardenError('usage', text, { cause })
-  }
-  const body = (await answer.json().catch(() => ({}))) as StateCopy & { readonly error?: string }
-  if (answer.ok) return body
-  throw new WardenError(
-    'state_write_failed',
-    `${base} answers ${answer.status}: ${body.error ?? ''}`,
-  )
 }
 
 function placesOf({ config, from }: SavepointOptions): readonly FileStateCopies[] {
