@@ -49,12 +49,21 @@ export class HookServer {
 
   static async start(): Promise<HookServer> {
     const hook = new HookServer()
-    await new Promise<void>((resolve) => hook.#server.listen(0, '127.0.0.1', resolve))
+    await hook.listen(0)
     return hook
   }
 
+  /** After `stop`, at the port that it had. */
+  async listen(port: number): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve))
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`
+    return `http://127.0.0.1:${this.port}/`
   }
 
   /** All that was told, in order; what came twice is there twice. */
