@@ -1,5 +1,5 @@
 import type { Pane } from '../../src/core/pane.ts'
-import type { EventPlan, MetricPlan } from '../../src/core/plan.ts'
+import { type EventPlan, type MetricPlan, needsIntegerUser } from '../../src/core/plan.ts'
 import { createDecodedBatch, type LateEvent, resetDecodedBatch } from '../../src/core/rows.ts'
 import { durationMs, type EpochMs, epochMs } from '../../src/core/time.ts'
 import { InlineSource } from '../../src/pipeline/lanes/inline-source.ts'
@@ -121,7 +121,8 @@ export class LaneRig {
         rows.event[index] = index
         rows.series[index] = id
         rows.keyHigh[index] = Math.imul(user, 0x9e3779b1) >>> 0
-        rows.keyLow[index] = hashOf(series)
+        const plan = this.#plans[metric]
+        rows.keyLow[index] = plan && needsIntegerUser(plan) ? user : keyLow(series, user)
         rows.outcome[index] = outcome
         for (const column of rows.values) column[index] = value
       }
@@ -187,6 +188,12 @@ export class LaneRig {
     const { store } = this
     return new InlineSource({ job: 'job', plan: eventPlan(), metrics: this.#plans, layout, store })
   }
+}
+
+function keyLow(series: string, user: number): number {
+  let hash = Math.imul(hashOf(series) ^ user, 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return ((hash ^ (hash >>> 16)) | 1) >>> 0
 }
 
 /** The same in every lane, as a key's hash is. */

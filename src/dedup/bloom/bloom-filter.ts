@@ -82,8 +82,11 @@ export class BloomFilter {
   }
 
   #blockOf(high: number): number {
+    // The top bits are the key group: a lane that has some of the groups would use some of the blocks.
+    let mixed = Math.imul(high ^ (high >>> 15), 0x85ebca6b)
+    mixed = (mixed ^ (mixed >>> 13)) >>> 0
     // The product loses its low bits above 2^53; it must not reach the number of blocks for that.
-    const block = Math.min(this.#blocks - 1, Math.floor((high * this.#blocks) / 2 ** 32))
+    const block = Math.min(this.#blocks - 1, Math.floor((mixed * this.#blocks) / 2 ** 32))
     return block * wordsPerBlock
   }
 }

@@ -1,4 +1,3 @@
-import { groupOf } from '../fingerprint-table.ts'
 import { KeyLog } from '../key-log.ts'
 import { HyperLogLog } from './hyperloglog.ts'
 
@@ -50,13 +49,14 @@ export class DistinctCounter {
     return this.#changes.take()
   }
 
-  /** Puts back what `takeChanges` gave, in any order. @throws WardenError `state_corrupt` */
-  load(blob: Uint8Array, isWanted?: (group: number) => boolean): void {
+  /**
+   * Puts back what `takeChanges` gave, in any order; always all of it. A user who changed no register is not in it: who had only some
+   * of the others would take that one for new. @throws WardenError `state_corrupt`
+   */
+  load(blob: Uint8Array): void {
     const words = KeyLog.decode(blob, 3)
     for (let at = 0; at < words.length; at += 3) {
-      const high = words[at + 1] as number
-      if (isWanted?.(groupOf(high)) === false) continue
-      this.#add(words[at] as number, high, words[at + 2] as number)
+      this.#add(words[at] as number, words[at + 1] as number, words[at + 2] as number)
     }
   }
 
@@ -68,7 +68,8 @@ export class DistinctCounter {
       this.#series[series] = users
     }
     const before = users.estimate
-    if (!users.add(high, low)) return undefined
+    // A sketch chooses its register by the upper bits, and those of `high` are the key group: a lane has only some of the groups.
+    if (!users.add(low, high)) return undefined
     const grown = users.estimate - before
     this.#total += grown
     return grown
