@@ -24,6 +24,9 @@ const RawRow = Type.Object(
   strict,
 )
 
+/** From here on tables have another content. */
+const TablesRow = Type.Object({ tables: Type.Record(Type.String(), Type.Unknown()) }, strict)
+
 /** One case of a pipeline spec; the format is documented in docs/specs.md. */
 export const PipelineCase = Type.Object(
   {
@@ -32,7 +35,8 @@ export const PipelineCase = Type.Object(
     notes: Type.Optional(Type.Unknown()),
     kind: Type.Optional(Type.Unknown()),
     pipeline: Type.Unknown(),
-    input: Type.Array(Type.Union([EventRow, RawRow, ...TimeRow.anyOf])),
+    tables: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+    input: Type.Array(Type.Union([EventRow, RawRow, TablesRow, ...TimeRow.anyOf])),
     expect: Type.Optional(
       Type.Array(
         Type.Object(

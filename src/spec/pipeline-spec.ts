@@ -2,27 +2,46 @@ import { WardenError } from '../core/errors.ts'
 import type { Pane } from '../core/pane.ts'
 import type { EventPlan, JobPlan, MetricPlan } from '../core/plan.ts'
 import { createDecodedBatch, type DecodedBatch, type Reject } from '../core/rows.ts'
+import type { Metrics } from '../core/telemetry.ts'
 import { type EpochMs, epochMs } from '../core/time.ts'
+import { KeyResolver } from '../enrich/key-resolver.ts'
 import { createDecoder } from '../ingest/create-decoder.ts'
 import type { Decoder } from '../ingest/decoder.ts'
 import { isoTime } from '../ingest/event-time.ts'
-import { InlineSource } from '../pipeline/lanes/inline-source.ts'
+import { enricherOf } from '../pipeline/lanes/create-enricher.ts'
+import { type InlineLookups, InlineSource } from '../pipeline/lanes/inline-source.ts'
 import { type LaneLayout, oneLane } from '../pipeline/lanes/lane-layout.ts'
 import { MemoryStateStore } from '../state/memory-state-store.ts'
 import { compareInOrder, compareUnordered, type Difference } from './comparison.ts'
 import type { PipelineCase } from './pipeline-case.ts'
+import { SpecTables } from './spec-tables.ts'
 import type { TimeRow } from './window-case.ts'
+
+const noFiles = (path: string): never => {
+  throw new WardenError('config_invalid', `there is no file ${path}`)
+}
 
 /** The same in every run, so that a spec means the same everywhere. */
 const hashKey = new Uint8Array(16).fill(7)
+
+/** A spec counts nothing of its own. */
+const noMetrics: Metrics = {
+  counter: () => ({ add: () => {} }),
+  gauge: () => ({ set: () => {}, remove: () => {} }),
+  histogram: () => ({ observe: () => {} }),
+}
 
 /** Runs one pipeline case through the production decoder and lanes; undefined when it passes. */
 export async function runPipelineCase(
   one: PipelineCase,
   plan: JobPlan,
   layout: LaneLayout = oneLane,
+  readFile: (path: string) => string = noFiles,
 ): Promise<Difference | undefined> {
-  const run = new PipelineRun(plan, layout)
+  const tables = new SpecTables(readFile)
+  tables.set(one.tables ?? {})
+  tables.check(plan.metrics)
+  const run = new PipelineRun(plan, layout, tables)
   for (const row of one.input) await run.step(row)
   const expected = one.expect?.map((pane) => ({
     ...pane,
@@ -50,12 +69,13 @@ class PipelineRun {
   /** Wall clock for the guard against times in the future: none until a row says one. */
   #wallClock = Number.POSITIVE_INFINITY
   readonly #layout: LaneLayout
+  readonly #tables: SpecTables
   readonly #batch: DecodedBatch
   #source: InlineSource
   /** One per lane. */
   #decoders: readonly Decoder[] = []
 
-  constructor(plan: JobPlan, layout: LaneLayout) {
+  constructor(plan: JobPlan, layout: LaneLayout, tables: SpecTables) {
     const [events, ...others] = plan.sources
     if (events === undefined || others.length > 0) {
       throw new WardenError('config_invalid', 'the pipeline of a spec has exactly one source')
@@ -64,6 +84,7 @@ class PipelineRun {
     this.#events = events
     this.#metrics = plan.metrics.filter((metric) => metric.source === events.source)
     this.#layout = layout
+    this.#tables = tables
     const columns = this.#metrics.map((metric) => metric.values.length)
     this.#batch = createDecodedBatch(16, columns)
     this.#source = this.#build()
@@ -71,6 +92,7 @@ class PipelineRun {
 
   async step(row: PipelineCase['input'][number]): Promise<void> {
     if ('event' in row || 'raw' in row) this.#event(row)
+    else if ('tables' in row) this.#tables.set(row.tables)
     else await this.#time(row as TimeRow)
     const { windows } = this.#source
     windows.flushLate()
@@ -146,6 +168,17 @@ class PipelineRun {
     this.#source.tick(this.#now)
   }
 
+  #lookups(): InlineLookups | undefined {
+    const createEnricher = enricherOf(this.#metrics, hashKey, noMetrics)
+    return (
+      createEnricher && {
+        createEnricher,
+        createResolver: (windows) => new KeyResolver(windows, new Map(), noMetrics),
+        known: (table, key) => this.#tables.answer(table, key),
+      }
+    )
+  }
+
   #build(): InlineSource {
     const source = new InlineSource({
       job: this.#plan.job,
@@ -153,6 +186,7 @@ class PipelineRun {
       metrics: this.#metrics,
       layout: this.#layout,
       store: this.#store,
+      lookups: this.#lookups(),
     })
     this.#decoders = Array.from({ length: this.#layout.lanes }, (_, lane) =>
       createDecoder('json-walk', {

@@ -87,7 +87,9 @@ async function runCase(
       typeof one.pipeline === 'string'
         ? (parse(surroundings.readFile(surroundings.resolve(file, one.pipeline))) as unknown)
         : one.pipeline
-    return describe(await runPipelineCase(one, parseInlineValue(config, options), layout))
+    const readFile = (path: string) => surroundings.readFile(surroundings.resolve(file, path))
+    const plan = parseInlineValue(config, options)
+    return describe(await runPipelineCase(one, plan, layout, readFile))
   }
   if ('rules' in one) {
     if (!ruleCase.Check(one)) return firstError(ruleCase.Errors(one))
