@@ -140,6 +140,9 @@ export interface SaslConfig {
 }
 
 export interface WatermarkConfig {
+  /** Records that say watermarks; undefined: event times do. */
+  readonly mark: { readonly where: Filter; readonly time: EventConfig['time'] } | undefined
+  /** 0 where records say watermarks. */
   readonly outOfOrdernessMs: DurationMs
   readonly idleTimeoutMs: DurationMs
   /** undefined: partitions do not wait for each other. */
@@ -185,10 +188,10 @@ export interface MetricConfig {
   readonly earlyAfterMs: DurationMs | undefined
   readonly emitPartial: boolean
   readonly maxSeries: number
+  readonly maxKeys: number
   /** Former name, whose state is taken over. */
   readonly renamedFrom: string | undefined
 }
-  readonly maxKeys: number
 
 export type DedupBackendConfig =
   | Exclude<DedupBackend, { readonly type: 'redis' }>
@@ -204,13 +207,13 @@ export interface RedisConfig {
 
 export interface DimensionConfig {
   readonly name: string
+  /** With `lookup` that of the key. */
   readonly path: FieldPath
   readonly missing: string | undefined
+  readonly lookup?: LookupPlan
 }
-  /** With `lookup` that of the key. */
 
 export type AggregateConfig =
-  readonly lookup?: LookupPlan
   | { readonly kind: 'count' | 'events' | 'users'; readonly name: string }
   | {
       readonly kind: 'rate'

@@ -2,6 +2,7 @@ import { type Document, LineCounter, type Node } from 'yaml'
 import type { JobPlan } from '../core/plan.ts'
 import { checkConfig, checkMetrics } from './check/check-config.ts'
 import { checkLookups } from './check/check-enrich.ts'
+import { checkWatermark } from './check/check-watermark.ts'
 import type { Config } from './config.ts'
 import { readAlertFile } from './load-alerts.ts'
 import { eventPlanOf, metricPlanOf } from './plan.ts'
@@ -13,7 +14,7 @@ import { resolvePath } from './read/paths.ts'
 import { Problems } from './read/problems.ts'
 import { SchemaReader, type Surroundings } from './read/schema-reader.ts'
 import { resolveConfig } from './resolve.ts'
-import { resolveEvent, resolveMetric } from './resolve-metric.ts'
+import { resolveEvent, resolveMetric, resolveWatermark } from './resolve-metric.ts'
 import { configSchema, inlineSchema } from './schema.ts'
 
 export interface ParseOptions {
@@ -83,6 +84,9 @@ function inlinePlan(root: ConfigNode, problems: Problems, options: ParseOptions)
   const { sources = {}, metrics = {} } = document as Partial<typeof document>
   const locator = new Locator(root, problems)
   checkMetrics(metrics, sources, locator)
+  for (const [name, { watermark }] of Object.entries(sources)) {
+    checkWatermark(['sources', name], watermark, locator)
+  }
   for (const [name, one] of Object.entries(metrics)) checkLookups(name, one, undefined, locator)
   if (problems.found.length > 0) throw new ConfigError(problems.found)
   const [firstSource = ''] = Object.keys(sources)
@@ -92,11 +96,7 @@ function inlinePlan(root: ConfigNode, problems: Problems, options: ParseOptions)
       eventPlanOf({
         name,
         event: resolveEvent(event),
-        watermark: {
-          outOfOrdernessMs: watermark.outOfOrderness,
-          idleTimeoutMs: watermark.idleTimeout,
-          maxDriftMs: watermark.maxDrift,
-        },
+        watermark: resolveWatermark(watermark),
       }),
     ),
     metrics: Object.entries(metrics).map(([name, one]) =>

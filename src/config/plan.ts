@@ -39,6 +39,9 @@ export function eventPlanOf(source: Pick<SourceConfig, 'name' | 'event' | 'water
       outOfOrderness: watermark.outOfOrdernessMs,
       idleTimeout: watermark.idleTimeoutMs,
       maxDrift: watermark.maxDriftMs ?? durationMs(Number.POSITIVE_INFINITY),
+      ...(watermark.mark === undefined
+        ? {}
+        : { marks: { where: watermark.mark.where.condition, time: watermark.mark.time } }),
     },
   }
 }
@@ -74,8 +77,8 @@ export function metricPlanOf(metric: MetricConfig): MetricPlan {
     emitPartial: metric.emitPartial,
     declaredSeries: metric.series,
     maxSeries: metric.maxSeries,
-  }
-}
     ...(metric.dimensions.some(({ lookup }) => lookup !== undefined)
       ? { maxKeys: metric.maxKeys }
       : {}),
+  }
+}

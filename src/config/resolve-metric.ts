@@ -1,5 +1,5 @@
 import type { Alignment, FieldPath } from '../core/plan.ts'
-import type { DurationMs } from '../core/time.ts'
+import { type DurationMs, durationMs } from '../core/time.ts'
 import { pathText } from './condition-text.ts'
 import type {
   AggregateConfig,
@@ -7,8 +7,9 @@ import type {
   DimensionConfig,
   EventConfig,
   MetricConfig,
+  WatermarkConfig,
 } from './config.ts'
-import type { EventDocument, MetricDocument } from './schema.ts'
+import type { EventDocument, MetricDocument, WatermarkDocument } from './schema.ts'
 
 /** The dimension that stands for the outcome as the source maps it. */
 export const outcomeDimension = 'outcome'
@@ -45,8 +46,8 @@ export function resolveMetric(
     earlyAfterMs: document.earlyAfter,
     emitPartial: document.emitPartial,
     maxSeries: document.maxSeries,
-    renamedFrom: document.renamedFrom,
     maxKeys: document.maxKeys,
+    renamedFrom: document.renamedFrom,
   }
 }
 
@@ -69,15 +70,29 @@ const horizonOf = (dedup: MetricDocument['dedup']): DurationMs | undefined =>
 export function resolveEvent(document: EventDocument): EventConfig {
   const { time, outcome } = document
   return {
-    time:
-      'format' in time
-        ? { path: time.path ?? [], format: time.format }
-        : { path: time, format: 'auto' },
+    time: resolveTime(time),
     user: document.user,
     outcome: outcome === undefined ? undefined : resolveOutcome(outcome),
     where: document.where,
     minEventTime: document.minEventTime,
     maxFutureSkewMs: document.maxFutureSkew,
+  }
+}
+
+function resolveTime(time: EventDocument['time']): EventConfig['time'] {
+  return 'format' in time
+    ? { path: time.path ?? [], format: time.format }
+    : { path: time, format: 'auto' }
+}
+
+export function resolveWatermark(document: WatermarkDocument): WatermarkConfig {
+  const { strategy, mark, outOfOrderness, idleTimeout, maxDrift } = document
+  const isPunctuated = strategy === 'punctuated' && mark !== undefined
+  return {
+    mark: isPunctuated ? { where: mark.where, time: resolveTime(mark.time) } : undefined,
+    outOfOrdernessMs: isPunctuated ? durationMs(0) : outOfOrderness,
+    idleTimeoutMs: idleTimeout,
+    maxDriftMs: maxDrift,
   }
 }
 

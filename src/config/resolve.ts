@@ -12,7 +12,7 @@ import { resolvePath } from './read/paths.ts'
 import { resolveAlerts } from './resolve-alerts.ts'
 import { resolveEnrich } from './resolve-enrich.ts'
 import { resolveHa } from './resolve-ha.ts'
-import { resolveEvent, resolveMetric } from './resolve-metric.ts'
+import { resolveEvent, resolveMetric, resolveWatermark } from './resolve-metric.ts'
 import { resolveNotifications, resolveReceivers } from './resolve-receivers.ts'
 import type { ConfigDocument, SinkDocument, SourceDocument } from './schema.ts'
 
@@ -59,15 +59,10 @@ export function resolveConfig(document: ConfigDocument, file: string, directory:
 }
 
 function resolveSource(name: string, document: SourceDocument, job: string): SourceConfig {
-  const { outOfOrderness, idleTimeout, maxDrift } = document.watermark
   const base = {
     name,
     event: resolveEvent(document.event),
-    watermark: {
-      outOfOrdernessMs: outOfOrderness,
-      idleTimeoutMs: idleTimeout,
-      maxDriftMs: maxDrift,
-    },
+    watermark: resolveWatermark(document.watermark),
   }
   switch (document.type) {
     case 'kafka': {

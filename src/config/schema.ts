@@ -82,5 +82,6 @@ export const inlineSchema = section(
 export type ConfigDocument = Static<typeof configSchema>
 export type SourceDocument = ConfigDocument['sources'][string]
 export type EventDocument = SourceDocument['event']
+export type WatermarkDocument = SourceDocument['watermark']
 export type MetricDocument = ConfigDocument['metrics'][string]
 export type SinkDocument = ConfigDocument['sinks'][string]

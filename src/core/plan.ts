@@ -39,6 +39,14 @@ export interface WatermarkPlan {
   readonly idleTimeout: DurationMs
   /** A partition whose watermark is further ahead of the combined one waits; infinite: none does. */
   readonly maxDrift: DurationMs
+  /** Records that say the watermark of their partition; then events do not move it. undefined: events do. */
+  readonly marks?: MarkPlan | undefined
+}
+
+/** Records that are no events: their time is a watermark, before which nothing more comes in their partition. */
+export interface MarkPlan {
+  readonly where: Condition
+  readonly time: TimePlan
 }
 
 /** `record`: Kafka's record timestamp (for other sources the arrival). Numbers below 1e11 are seconds under `auto`. */

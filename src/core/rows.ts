@@ -16,6 +16,8 @@ export interface DecodedBatch {
   offset: Float64Array
   /** Largest of `time`; -Infinity when there is none. */
   maxTime: number
+  /** Watermarks that records said, in order of offset. */
+  marks: WatermarkMark[]
   /** One entry per metric of the source, in the order of the plan. */
   metrics: MetricRows[]
   /** Records that could not be read, in order of offset (a metric's own refusals in between). */
@@ -24,6 +26,14 @@ export interface DecodedBatch {
   records: number
   /** Record timestamp of the last record; 0 when the source has none. */
   lastRecordTimestamp: number
+}
+
+/** A watermark that a record said. */
+export interface WatermarkMark {
+  /** It stands behind so many events of the batch. */
+  readonly event: number
+  /** Epoch ms. */
+  readonly watermark: number
 }
 
 /** Rows of one metric: the events that passed its filter. */
@@ -104,6 +114,7 @@ export function createDecodedBatch(
     time: new Float64Array(capacity),
     offset: new Float64Array(capacity),
     maxTime: Number.NEGATIVE_INFINITY,
+    marks: [],
     metrics: valueColumns.map((columns) => ({
       length: 0,
       event: new Int32Array(capacity),
@@ -148,6 +159,7 @@ export function resetDecodedBatch(batch: DecodedBatch, partition: number): void 
   batch.partition = partition
   batch.length = 0
   batch.maxTime = Number.NEGATIVE_INFINITY
+  if (batch.marks.length > 0) batch.marks = []
   for (const rows of batch.metrics) rows.length = 0
   batch.rejects = []
   batch.records = 0

@@ -5,6 +5,7 @@ import {
   needsOutcome,
   needsUser,
   OTHER_OUTCOME,
+  type TimePlan,
 } from '../core/plan.ts'
 import {
   type DecodedBatch,
@@ -110,7 +111,14 @@ export class JsonParseDecoder implements Decoder, RecordVisitor {
     }
     const document = ParsedDocument.read(raw.bytes.subarray(raw.start, raw.end))
     if (typeof document === 'string') return { reason: document, detail: documentFaults[document] }
-    const time = this.#time(document, raw)
+    const { marks } = this.#event.watermark
+    if (marks !== undefined && holds(marks.where, document.read)) {
+      const watermark = this.#time(document, raw, marks.time)
+      if (typeof watermark !== 'number') return watermark
+      out.marks.push({ event: out.length, watermark })
+      return undefined
+    }
+    const time = this.#time(document, raw, this.#event.time)
     if (typeof time !== 'number') return time
     appendEvent(out, time, raw.offset)
     if (this.#event.where !== undefined && !holds(this.#event.where, document.read))
@@ -122,8 +130,7 @@ export class JsonParseDecoder implements Decoder, RecordVisitor {
     return undefined
   }
 
-  #time(document: ParsedDocument, raw: RawRecord): number | Refusal {
-    const { format, path } = this.#event.time
+  #time(document: ParsedDocument, raw: RawRecord, { format, path }: TimePlan): number | Refusal {
     const name = format === 'record' ? 'record timestamp' : path.join('.')
     let time = Number.NaN
     if (format === 'record') {

@@ -27,6 +27,8 @@ export class JsonWalkDecoder implements Decoder, RecordVisitor {
   readonly #batches: RecordBatches
   readonly #document: WalkedDocument
   readonly #where: CompiledFilter | undefined
+  /** Records that say a watermark: they are rare, and the reference reads them. */
+  readonly #marks: CompiledFilter | undefined
   readonly #metrics: readonly WalkedMetric[]
   readonly #timeSlot: number
   readonly #format: TimeFormat
@@ -45,6 +47,8 @@ export class JsonWalkDecoder implements Decoder, RecordVisitor {
     const document = new WalkedDocument(pathsRead(event, metrics))
     this.#document = document
     this.#where = event.where === undefined ? undefined : compileFilter(event.where, document)
+    const { marks } = event.watermark
+    this.#marks = marks === undefined ? undefined : compileFilter(marks.where, document)
     const hash = new KeyHash(options.hashKey)
     this.#metrics = metrics.map((metric, index) => {
       const dictionary = options.dictionaries[index]
@@ -75,6 +79,7 @@ export class JsonWalkDecoder implements Decoder, RecordVisitor {
       start >= 0 &&
       end - start <= this.#maxBytes &&
       this.#document.read(bytes, start, end) &&
+      !this.#isMark() &&
       this.#append(out, offset, timestamp)
     ) {
       out.records++
@@ -83,6 +88,18 @@ export class JsonWalkDecoder implements Decoder, RecordVisitor {
     }
     if (start >= 0) this.stats.fallbacks++
     this.#reference.record(bytes, start, end, offset, timestamp)
+  }
+
+  /** True also when it can't be told now. */
+  #isMark(): boolean {
+    if (this.#marks === undefined) return false
+    try {
+      return this.#marks.holds(this.#document)
+    } catch (error) {
+      if (!(error instanceof SymbolsFull)) throw error
+      this.#clearSymbols()
+      return true
+    }
   }
 
   /** Appends the event and its rows; false when nothing was appended and the reference has to. */
@@ -134,6 +151,7 @@ export class JsonWalkDecoder implements Decoder, RecordVisitor {
     this.stats.internResets++
     this.#document.clearSymbols()
     this.#where?.clear()
+    this.#marks?.clear()
     for (const metric of this.#metrics) metric.clearSymbols()
   }
 }

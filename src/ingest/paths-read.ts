@@ -11,6 +11,8 @@ import { pathsOf } from './condition.ts'
 export function pathsRead(event: EventPlan, metrics: readonly MetricPlan[]): readonly FieldPath[] {
   const paths: FieldPath[] = []
   if (event.time.format !== 'record') paths.push(event.time.path)
+  const { marks } = event.watermark
+  if (marks !== undefined) paths.push(...pathsOf(marks.where))
   if (event.where !== undefined) paths.push(...pathsOf(event.where))
   if (event.user !== undefined && metrics.some(needsUser)) paths.push(event.user)
   if (event.outcome !== undefined && metrics.some(needsOutcome)) paths.push(event.outcome)

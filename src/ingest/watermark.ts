@@ -6,6 +6,8 @@ import { type EpochMs, epochMs, MIN_TIME } from '../core/time.ts'
  * outOfOrderness − 1 ms (Flink DataStream's BoundedOutOfOrdernessWatermarks); the combined one is the minimum over the
  * active partitions and never goes back. When all are idle it is the maximum of the partition watermarks, never more.
  *
+ * Where records say the watermarks (`WatermarkPlan.marks`) events move none: they only show that their partition is active.
+ *
  * A partition is active → idle only by proof (`probe`), or when it is told to; an event or a watermark makes it active again.
  */
 export class WatermarkTracker {
@@ -18,7 +20,8 @@ export class WatermarkTracker {
   #idle = false
 
   constructor(plan: WatermarkPlan) {
-    this.#delayMs = plan.outOfOrderness + 1
+    // Where records say watermarks, no event is late enough to move one.
+    this.#delayMs = plan.marks === undefined ? plan.outOfOrderness + 1 : Number.POSITIVE_INFINITY
     this.#idleTimeoutMs = plan.idleTimeout
   }
 

@@ -145,7 +145,7 @@ export class PipelineInput {
     }
     const indices = new Map(this.#statuses.map(({ name }, index) => [name, index]))
     restored?.restoreWatermarks(windows, (name) => indices.get(name), now)
-    this.#markNewMetrics()
+    this.#markNewMetrics(now)
     for (const { name, readFrom } of this.#statuses) this.#markUnread(name, readFrom)
     await this.#setup.load(states, windows.metrics, store)
     this.#startLanes()
@@ -322,7 +322,7 @@ export class PipelineInput {
   }
 
   /** A metric that joins later has not seen the windows that had begun. */
-  #markNewMetrics(): void {
+  #markNewMetrics(now: EpochMs): void {
     const { restored, newMetrics } = this.#parts
     if (restored === undefined || restored.positions.size === 0) return
     const { tracker, plan, metrics } = this.windows
@@ -331,7 +331,11 @@ export class PipelineInput {
       newest = Math.max(newest, tracker.watermarkOf(index))
     }
     if (!Number.isFinite(newest)) return
-    const newestEvent = newest + plan.watermark.outOfOrderness + 1
+    // Events may be far ahead of the watermarks that records say, but not of the clock.
+    const newestEvent =
+      plan.watermark.marks === undefined
+        ? newest + plan.watermark.outOfOrderness + 1
+        : now + plan.maxFutureSkew
     for (const metric of metrics) {
       if (!newMetrics.has(metric.plan.name)) continue
       metric.operator.markMissing(Number.NEGATIVE_INFINITY, newestEvent + 1)

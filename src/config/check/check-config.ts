@@ -10,6 +10,7 @@ import { checkEnrich, checkLookups } from './check-enrich.ts'
 import { checkHa } from './check-ha.ts'
 import { checkMetric } from './check-metric.ts'
 import { checkReceivers } from './check-receivers.ts'
+import { checkWatermark } from './check-watermark.ts'
 
 /**
  * Checks what the schema cannot say. Parts of the document that were wrong already are missing from it; `locator` knows
@@ -31,11 +32,11 @@ export function checkConfig(document: Partial<ConfigDocument>, locator: Locator)
   checkStore(document, locator)
   checkState(document, locator)
   checkHa(document, locator)
-}
   checkEnrich(document, locator)
   for (const [name, metric] of Object.entries(document.metrics ?? {})) {
     checkLookups(name, metric, locator.keysAt(['enrich']), locator)
   }
+}
 
 /** Checks the part of a config that a spec has. */
 export function checkMetrics(
@@ -110,6 +111,7 @@ function checkSource(name: string, source: SourceDocument, locator: Locator): vo
     const right = 'add path: <field>, or write format: record'
     locator.key([...at, 'event', 'time'], `${time.format} needs the path of a field`, right)
   }
+  checkWatermark(at, source.watermark, locator)
   if (source.watermark.idleTimeout === 0) {
     const place = [...at, 'watermark', 'idleTimeout']
     locator.value(place, 'partitions would always be idle', 'write at least 1s, such as 1m')

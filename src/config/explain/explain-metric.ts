@@ -31,7 +31,9 @@ export function explainMetric(metric: MetricConfig, config: Config, job: JobPlan
     ...row('window', windowText(metric)),
     ...row(
       'closes',
-      `when the watermark passes its end: ${formatDuration(outOfOrderness)} of event time after it`,
+      outOfOrderness === 0
+        ? 'when the watermark passes its end'
+        : `when the watermark passes its end: ${formatDuration(outOfOrderness)} of event time after it`,
     ),
     ...row(
       'lateness',

@@ -1,6 +1,6 @@
 import { formatDuration } from '../../core/time.ts'
 import { conditionText, pathText } from '../condition-text.ts'
-import type { Config, SourceConfig } from '../config.ts'
+import type { Config, EventConfig, SourceConfig } from '../config.ts'
 import { formatBytes } from '../read/formats.ts'
 import { formatInstant } from '../read/instants.ts'
 import { address, row, secured, token } from './words.ts'
@@ -14,14 +14,7 @@ export function explainSource(source: SourceConfig, config: Config): string[] {
   return [
     `source ${source.name}: ${source.type}`,
     ...origin(source),
-    ...row(
-      'time',
-      event.time.format === 'record'
-        ? source.type === 'kafka'
-          ? "Kafka's record timestamp"
-          : 'the arrival'
-        : `${pathText(event.time.path)} (${event.time.format})`,
-    ),
+    ...row('time', timeText(event.time, source)),
     ...row('user', event.user === undefined ? 'not known' : pathText(event.user)),
     ...row(
       'outcome',
@@ -36,7 +29,9 @@ export function explainSource(source: SourceConfig, config: Config): string[] {
     ),
     ...row(
       'watermark',
-      `largest event time − ${formatDuration(watermark.outOfOrdernessMs)} − 1ms per partition; the smallest counts`,
+      watermark.mark === undefined
+        ? `largest event time − ${formatDuration(watermark.outOfOrdernessMs)} − 1ms per partition; the smallest counts`
+        : `what ${timeText(watermark.mark.time, source)} of records says where ${conditionText(watermark.mark.where.condition)}; of the partitions the smallest counts`,
     ),
     ...row(
       'idle',
@@ -50,6 +45,11 @@ export function explainSource(source: SourceConfig, config: Config): string[] {
     ),
     ...row('read by', readers.map((one) => one.name).join(', ') || 'no metric'),
   ]
+}
+
+function timeText({ format, path }: EventConfig['time'], { type }: SourceConfig): string {
+  if (format !== 'record') return `${pathText(path)} (${format})`
+  return type === 'kafka' ? "Kafka's record timestamp" : 'the arrival'
 }
 
 function origin(source: SourceConfig): string[] {

@@ -11,10 +11,45 @@ import {
   words,
 } from './fields.ts'
 
+const timeFormat = oneOf(
+  ['auto', 'epoch-s', 'epoch-ms', 'iso8601', 'record'],
+  'How the time is written. `auto`: a number below 1e11 is seconds, a larger one milliseconds, text is ISO 8601 with a zone. `record`: Kafka’s record timestamp; for other sources the arrival.',
+  { default: 'auto' },
+)
+
+const mark = section(
+  {
+    where: filter(
+      'Which records they are. They are no events: nothing counts them, and they need no event time.',
+      { examples: ['type == "watermark"'] },
+    ),
+    time: either(
+      [
+        fieldPath('Path of the field; the format is found out (`auto`).'),
+        section(
+          {
+            path: optional(fieldPath('Path of the field. Needed unless `format` is `record`.')),
+            format: timeFormat,
+          },
+          'Path and format.',
+        ),
+      ],
+      'The watermark: no event of the partition that comes later is at or before it. A bogus one is a dead letter and moves nothing.',
+    ),
+  },
+  'Records that say the watermark of their partition.',
+)
+
 export const watermark = section(
   {
+    strategy: oneOf(
+      ['bounded', 'punctuated'],
+      '`bounded`: the largest event time of a partition minus `outOfOrderness` minus 1 ms. `punctuated`: what records say, described by `mark`; events do not move it.',
+      { default: 'bounded' },
+    ),
+    mark: optional(mark),
     outOfOrderness: duration(
-      'How far events of one partition may be out of order. The watermark of a partition is its largest event time minus this minus 1 ms.',
+      'How far events of one partition may be out of order; for `bounded`.',
       { default: '20s' },
     ),
     idleTimeout: duration(
@@ -39,11 +74,7 @@ const time = (options: { readonly default?: string } = {}) =>
       section(
         {
           path: optional(fieldPath('Path of the field. Needed unless `format` is `record`.')),
-          format: oneOf(
-            ['auto', 'epoch-s', 'epoch-ms', 'iso8601', 'record'],
-            'How the time is written. `auto`: a number below 1e11 is seconds, a larger one milliseconds, text is ISO 8601 with a zone. `record`: Kafka’s record timestamp; for other sources the arrival.',
-            { default: 'auto' },
-          ),
+          format: timeFormat,
         },
         'Path and format.',
       ),

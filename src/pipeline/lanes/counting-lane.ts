@@ -146,8 +146,9 @@ export class CountingLane {
     const { time, length } = batch
     this.#isDirty = true
     const starts = batch.metrics.map(() => 0)
+    let mark = this.#sayMarks(batch, 0, 0, now)
     for (let from = 0; from < length; ) {
-      const to = this.#segmentEnd(batch, from)
+      const to = Math.min(this.#segmentEnd(batch, from), batch.marks[mark]?.event ?? length)
       let oldest = Number.POSITIVE_INFINITY
       let newest = Number.NEGATIVE_INFINITY
       for (let event = from; event < to; event++) {
@@ -176,6 +177,7 @@ export class CountingLane {
       this.tracker.observe(batch.partition, newest, now)
       this.#advance()
       from = to
+      mark = this.#sayMarks(batch, mark, to, now)
     }
     if (this.#place.shuffled) this.#sendPackets(packetRows)
   }
@@ -191,6 +193,21 @@ export class CountingLane {
     }
     const latest = this.tracker.combinedAfter(batch.partition, batch.maxTime)
     return this.metrics[index]?.claims(batch, rows, origin, latest)
+  }
+
+  /** Watermarks of records behind `events` events of the batch, from number `mark` on. @returns the next one */
+  #sayMarks(
+    { marks, partition }: DecodedBatch,
+    mark: number,
+    events: number,
+    now: EpochMs,
+  ): number {
+    let next = mark
+    for (let one = marks[next]; one !== undefined && one.event <= events; one = marks[++next]) {
+      this.tracker.advance(partition, one.watermark, now)
+      this.#advance()
+    }
+    return next
   }
 
   /** A watermark that the partition says itself. */
