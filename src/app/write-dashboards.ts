@@ -36,5 +36,6 @@ function businessOf(config: Config): Dashboard {
     job: config.job,
     metrics: planOf(config).metrics,
     nameOf: (metric, aggregate) => encodeName(`${prefix}${metric}.${aggregate}`),
+    tagOf: encodeName,
   })
 }

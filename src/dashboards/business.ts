@@ -13,6 +13,7 @@ import {
   tsdb,
   type Unplaced,
 } from './grafana.ts'
+import { readableNames } from './readable-names.ts'
 import { groupBy, tsdbTarget } from './tsdb-target.ts'
 
 const DAY_MS = 86_400_000
@@ -25,13 +26,20 @@ export interface BusinessOptions {
   readonly metrics: readonly MetricPlan[]
   /** The point's name of a metric and aggregate, as the sinks write it. */
   readonly nameOf: (metric: string, aggregate: string) => string
+  /** The value of a tag, as the sinks write it. */
+  readonly tagOf: (value: string) => string
 }
 
 type Name = (one: AggregatePlan) => string
 
 /** Counts, rates and completeness of every metric. */
 export function businessDashboard(options: BusinessOptions): Dashboard {
-  const panels = options.metrics.flatMap((metric) => metricPanels(metric, options))
+  const panels = options.metrics.flatMap((metric) => {
+    const transformations = readableNames(metric, options.tagOf)
+    return metricPanels(metric, options).map((one) =>
+      one.datasource === tsdb && transformations.length > 0 ? { ...one, transformations } : one,
+    )
+  })
   const [first] = options.metrics
   return dashboard(`warden-business-${slug(options.job)}`, `Business: ${options.job}`, panels, {
     time: { from: 'now-24h', to: 'now' },

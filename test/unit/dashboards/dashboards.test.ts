@@ -5,7 +5,11 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { writeDashboards } from '../../../src/app/write-dashboards.ts'
 import { parseConfig } from '../../../src/config/load.ts'
+import { planOf } from '../../../src/config/plan.ts'
+import { businessDashboard } from '../../../src/dashboards/business.ts'
 import type { Dashboard, Target } from '../../../src/dashboards/grafana.ts'
+import type { RenameByRegex } from '../../../src/dashboards/readable-names.ts'
+import { encodeName } from '../../../src/sink/point-names.ts'
 import { targetsOf } from '../../support/dashboard-targets.ts'
 
 /** `UPDATE=1` writes deploy/grafana instead of comparing it. */
@@ -53,6 +57,48 @@ describe('the dashboards that Warden writes', () => {
       written('deploy/warden.yaml').files,
       'write them anew: UPDATE=1 node --import tsx --test test/unit/dashboards/dashboards.test.ts',
     )
+  })
+
+  it('show declared values of dimensions as they are, not as stores name them', () => {
+    const text = JSON.stringify({
+      job: 'lending',
+      sources: { orders: { type: 'file', path: 'in', event: { time: 'at', user: 'user' } } },
+      metrics: {
+        loan: {
+          window: { size: '1h' },
+          dimensions: ['product'],
+          aggregates: ['count'],
+          series: [
+            { product: '现金贷' },
+            { product: '现金' },
+            { product: 'a.b $1' },
+            { product: 'car' },
+          ],
+        },
+      },
+    })
+    const options = { file: 'x.yaml', directory: '/tmp', env: {}, readFile: () => '' }
+    const { metrics, job } = planOf(parseConfig(text, options))
+    const board = businessDashboard({
+      job,
+      metrics,
+      nameOf: (m, a) => `${m}.${a}`,
+      tagOf: encodeName,
+    })
+    const panel = board.panels.find(({ title }) => title === 'loan by product')
+    const renames = panel?.transformations as readonly RenameByRegex[]
+    assert.equal(renames.length, 3)
+    for (const value of ['现金贷', '现金', 'a.b $1', 'car', '消费贷']) {
+      // As Grafana does it: `stringToJsRegex`, then replace.
+      const shown = renames.reduce(
+        (name, { options: { regex, renamePattern } }) => {
+          const [, pattern = '', flags] = /^\/(.*?)\/(g?i?m?y?)$/.exec(regex) ?? []
+          return name.replace(new RegExp(pattern, flags), renamePattern)
+        },
+        `count ${encodeName(value)}`,
+      )
+      assert.equal(shown, value === '消费贷' ? `count ${encodeName(value)}` : `count ${value}`)
+    }
   })
 
   it('show every aggregate of every metric, and never make up a zero or a value', () => {
