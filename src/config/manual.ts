@@ -28,7 +28,7 @@ A config is one YAML file; JSON is YAML too. \`warden check -c FILE\` reads it a
 - **Secrets** are \`\${NAME}\` or \`{ file: path }\`, never the text itself; no log, error or \`explain\` shows them.
 - **Anchors**, aliases and merge keys (\`<<: *name\`) work as YAML has them.
 
-Examples that run: \`config/minimal.yaml\`, \`config/demo.yaml\`, \`config/http.yaml\`, \`config/file.yaml\`, and with comments \`config/kafka-opentsdb.yaml\`.`
+Examples that run: \`config/minimal.yaml\`, \`config/demo.yaml\`, \`config/http.yaml\`, \`config/file.yaml\`, \`config/enriched.yaml\`, and with comments \`config/kafka-opentsdb.yaml\`.`
 
 const filters = `## Filters
 
