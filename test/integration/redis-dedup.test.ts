@@ -82,7 +82,7 @@ test('a batch waits while Redis is killed, frozen or starting, and no user is lo
   const recorded = telemetry()
   const mine = subject('outage', 0, recorded)
   await mine.dedup.prepare(batch([1, 2], 0), never)
-  redis.freeze()
+  await redis.freeze()
   let done = false
   const frozen = mine.dedup.prepare(batch([2, 3], 2), never).then(() => {
     done = true

@@ -62,7 +62,7 @@ test('a Redis that hangs is given up with the signal, and asked anew when it ans
   await fill(layout, { p1: 'cash' })
   const origin = new RedisOrigin(client(), layout)
   await origin.lookup(['p1'], never)
-  redis.freeze()
+  await redis.freeze()
   const stop = new AbortController()
   const waiting = origin.lookup(['p1'], stop.signal)
   stop.abort(new Error('too long'))

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -20,8 +21,8 @@ export interface RedisService {
   readonly url: string
   /** Ends the server at once, as kill -9 does; its data is gone, as nothing is saved. */
   kill(): Promise<void>
-  /** Stops answering without closing anything. */
-  freeze(): void
+  /** Stops answering without closing anything; resolves when it stands still. */
+  freeze(): Promise<void>
   thaw(): void
   start(): Promise<void>
   close(): Promise<void>
@@ -71,6 +72,12 @@ export async function startRedis(settings: readonly string[] = []): Promise<Redi
   return service
 }
 
+/** Linux says so of each process; elsewhere nobody does. */
+function isStopped(pid: number | undefined): boolean {
+  if (process.platform !== 'linux') return true
+  return /^State:\tT/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+}
+
 class OwnRedis implements RedisService {
   readonly port: number
   readonly #program: Program
@@ -100,8 +107,11 @@ class OwnRedis implements RedisService {
     await until('Redis answers', () => this.#answers())
   }
 
-  freeze(): void {
+  async freeze(): Promise<void> {
+    const pid = this.#processes.pid('redis')
     this.#processes.signal('redis', 'SIGSTOP')
+    // The signal takes a way through another process; on a busy machine a request is faster.
+    await until('Redis stands still', () => isStopped(pid), 60_000, 5)
   }
 
   thaw(): void {
