@@ -3,10 +3,13 @@ import type { Pane } from '../../src/core/pane.ts'
 import type { EventPlan, MetricPlan } from '../../src/core/plan.ts'
 import { SeriesDictionary } from '../../src/core/series.ts'
 import { durationMs } from '../../src/core/time.ts'
+import { KeyResolver } from '../../src/enrich/key-resolver.ts'
+import type { KeyTable } from '../../src/enrich/key-table.ts'
 import { createDecoder } from '../../src/ingest/create-decoder.ts'
 import type { SideRecord } from '../../src/ingest/side-output.ts'
 import type { CheckpointCompanion } from '../../src/pipeline/checkpoint-companion.ts'
 import { Checkpointer, type CheckpointPolicy } from '../../src/pipeline/checkpointer.ts'
+import { enricherOf } from '../../src/pipeline/lanes/create-enricher.ts'
 import { inProcessLanes } from '../../src/pipeline/lanes/in-process-lane.ts'
 import { type LaneLayout, oneLane } from '../../src/pipeline/lanes/lane-layout.ts'
 import type { LaneLink } from '../../src/pipeline/lanes/lane-link.ts'
@@ -36,6 +39,8 @@ export interface RigOptions {
   readonly companions?: readonly CheckpointCompanion[]
   /** What batches wait for before they are counted. */
   readonly preparers?: readonly BatchPreparer[]
+  /** What keys are looked up in. */
+  readonly tables?: ReadonlyMap<string, KeyTable>
   /** In place of a lane in this thread that reads the log. */
   readonly lanes?: { readonly links: readonly LaneLink[]; readonly layout: LaneLayout }
 }
@@ -91,6 +96,7 @@ export class PipelineRig {
             metrics: plans,
             source,
             createDecoder: createDecoderFor,
+            createEnricher: enricherOf(plans, new Uint8Array(16), metrics),
             createPreparers: () => options.preparers ?? [],
             clock,
             yieldToIo: settle,
@@ -100,6 +106,7 @@ export class PipelineRig {
       layout: options.lanes?.layout ?? oneLane,
       store,
       deadLetters,
+      keys: options.tables && new KeyResolver(windows, options.tables, metrics),
       restored: restoreSource(store, 'orders'),
       newMetrics: new Set(plans.flatMap(({ name }, index) => (known[index] ? [] : [name]))),
     })
