@@ -103,7 +103,7 @@ function startWorker(data: LaneThreadData): Worker {
     workerData: data,
     transferList: ports,
     name: `lane-${data.place.lane}`,
-    execArgv: withoutPreloads(process.execArgv),
+    execArgv: process.execArgv.filter((flag) => inherited.test(flag)),
   }
   const isSource = import.meta.url.endsWith('.ts')
   const entry = new URL(isSource ? './lane-worker.ts' : './lane-worker.js', import.meta.url)
@@ -113,10 +113,8 @@ function startWorker(data: LaneThreadData): Worker {
   return new Worker(start, { ...options, eval: true })
 }
 
-/** What the process preloads is meant for its main thread. */
-function withoutPreloads(flags: readonly string[]): string[] {
-  const isPreload = (flag: string | undefined) => /^(-r|--require|--import)$/.test(flag ?? '')
-  return flags.filter(
-    (flag, at) => !/^(-r$|--require|--import)/.test(flag) && !isPreload(flags[at - 1]),
-  )
-}
+/**
+ * Flags of Node that a thread is to have too. A preload is meant for the main thread; V8's flags count for all threads anyway, and
+ * are refused here.
+ */
+const inherited = /^--(cpu-prof|heap-prof|enable-source-maps)/

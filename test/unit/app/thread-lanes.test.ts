@@ -79,6 +79,35 @@ test('two threads that exchange rows count every user once, over checkpoints whi
   }
 })
 
+test('flags of the process that a thread must not be given do not keep it from starting', async (t) => {
+  const flags = process.execArgv
+  const preload = 'data:text/javascript,throw new Error("only for the main thread")'
+  process.execArgv = [
+    '--max-old-space-size=2048',
+    '--expose-gc',
+    '--import',
+    preload,
+    `--import=${preload}`,
+  ]
+  t.after(() => {
+    process.execArgv = flags
+  })
+  const rig = new PipelineRig(new ScriptedLog())
+  const telemetry = { clock: new SystemClock(), logger: rig.logger, metrics: rig.metrics }
+  const options = { name: 'orders', paths: ['/nowhere'], follow: true }
+  const data: Omit<LaneThreadData, 'ports'> = {
+    ...dataOf(0, ''),
+    source: { type: 'file', options },
+  }
+  const [link] = startThreadLanes([data], telemetry)
+  t.after(() => link?.close())
+  const answers: string[] = []
+  if (link !== undefined) link.onMessage = ({ kind }) => answers.push(kind)
+  link?.send({ kind: 'open', series: [], positions: new Map() })
+  await until('the thread answers', () => answers.length > 0)
+  assert.deepEqual(answers, ['opened'])
+})
+
 test('a thread that dies ends the pipeline with an error that a restart may cure', async (t) => {
   const rig = new PipelineRig(new ScriptedLog())
   const telemetry = { clock: new SystemClock(), logger: rig.logger, metrics: rig.metrics }
