@@ -40,6 +40,8 @@ export interface SinkEvidence {
   readonly oldestUnwritten: EpochMs | undefined
   /** The last failure since the last success, in words. */
   readonly lastError: string | undefined
+  /** Points wait, and no attempt has had an outcome since Warden started: whether it fails is not known. Left out: false. */
+  readonly untried?: boolean
 }
 
 /** A window of a metric ended: the watermark passed its end. */

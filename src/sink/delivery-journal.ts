@@ -43,6 +43,11 @@ export class DeliveryJournal {
     return isOver ? undefined : this.#lastError
   }
 
+  /** Has no attempt had an outcome yet? */
+  get isUntried(): boolean {
+    return this.#lastSuccessAt === undefined && this.#lastErrorAt === undefined
+  }
+
   probed(): void {
     this.#change('half-open')
     this.#logger.debug({}, `${this.#sink} is probed`)

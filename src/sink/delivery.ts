@@ -136,13 +136,15 @@ export class Delivery implements SinkDelivery {
     const since = this.#oldestUnwrittenAt()
     const { nextPosition, oldestUnwritten, size, settling } = this.#window
     const oldest = Math.min(oldestUnwritten, this.#outbox.oldestFrom(nextPosition))
+    const waiting = size - settling + this.#outbox.pointsBetween(nextPosition, this.#outbox.end)
     return {
       name: this.#sink.name,
-      waiting: size - settling + this.#outbox.pointsBetween(nextPosition, this.#outbox.end),
+      waiting,
       oldestWaitingMs:
         since === undefined ? undefined : durationMs(Math.max(0, this.#clock.now() - since)),
       oldestUnwritten: Number.isFinite(oldest) ? epochMs(oldest * 1_000 - earlierMs) : undefined,
       lastError: this.#journal.standingError,
+      ...(waiting > 0 && this.#journal.isUntried ? { untried: true } : {}),
     }
   }
 

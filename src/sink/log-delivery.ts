@@ -111,13 +111,15 @@ export class LogDelivery implements SinkDelivery {
     const cursor = this.writtenThrough()
     const since = this.#outbox.appendedAt(cursor)
     const oldest = this.#outbox.oldestFrom(cursor)
+    const waiting = this.#outbox.depth(this.#sink.name)
     return {
       name: this.#sink.name,
-      waiting: this.#outbox.depth(this.#sink.name),
+      waiting,
       oldestWaitingMs:
         since === undefined ? undefined : durationMs(Math.max(0, this.#clock.now() - since)),
       oldestUnwritten: Number.isFinite(oldest) ? epochMs(oldest * 1_000 - earlierMs) : undefined,
       lastError: this.#journal.standingError,
+      ...(waiting > 0 && this.#journal.isUntried ? { untried: true } : {}),
     }
   }
 

@@ -44,9 +44,10 @@ export function signalsOf(
         return signal({ source: name }, troubled.length, ' partitions', detail)
       })
     case 'sink-failing':
-      return sinks.map(({ name, lastError }) =>
-        signal({ sink: name }, lastError === undefined ? 0 : 1, '', lastError ?? ''),
-      )
+      return sinks.map(({ name, lastError, untried = false }) => {
+        const value = lastError !== undefined ? 1 : untried ? undefined : 0
+        return signal({ sink: name }, value, '', lastError ?? '')
+      })
     case 'oldest-unwritten':
       return sinks.map(({ name, oldestWaitingMs = 0, lastError = '' }) =>
         signal({ sink: name }, oldestWaitingMs / 1000, ' s', lastError),

@@ -15,7 +15,17 @@ import { MemoryStateStore } from '../../../src/state/memory-state-store.ts'
 export const hour = 3_600_000
 export const minute = 60_000
 
+/** Plans of rules that were read before: a property test makes hundreds of engines of the same ones. */
+const plans = new WeakMap<object, AlertPlan>()
+
 export function planOf(rules: unknown): AlertPlan {
+  if (typeof rules !== 'object' || rules === null) return readPlan(rules)
+  const plan = plans.get(rules) ?? readPlan(rules)
+  plans.set(rules, plan)
+  return plan
+}
+
+function readPlan(rules: unknown): AlertPlan {
   const options = { file: 'rules', env: {}, readFile: () => '', job: 'test', metrics: undefined }
   return parseAlertsValue(rules, options)
 }

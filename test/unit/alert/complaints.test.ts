@@ -15,7 +15,7 @@ test('complaint 8: fifty rules held by one cause are one message, and one when t
   rig.window('loan', 0, { a: 5 })
   await rig.until(hour + 2 * minute)
   rig.backlog(10_000)
-  await rig.until(6 * hour)
+  await rig.until(6 * hour, 5 * minute)
   assert.deepEqual(rig.said(), ['cannot-judge * LATE 50'])
   rig.backlog(0)
   for (let h = 1; h < 6; h++) rig.window('loan', h * hour, { a: 5 })

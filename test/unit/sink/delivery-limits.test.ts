@@ -128,6 +128,22 @@ describe('what a delivery asks of a store, and keeps for it', () => {
     await life.delivery.stop()
   })
 
+  it('says for alerts that nobody knows yet whether the sink takes points, until an attempt has an outcome', async () => {
+    const life = new Life(world())
+    assert.equal(life.delivery.evidence().untried, undefined, 'nothing waits')
+    const lost = { kind: 'lost' } as const
+    const hangs = { afterMs: 10 * minuteMs, failed: true, fateOf: () => lost }
+    life.sink.behave = () => hangs
+    await life.checkpoint(series(1))
+    await life.clock.advance(minuteMs)
+    assert.equal(life.delivery.evidence().untried, true)
+    life.sink.behave = () => away
+    await life.clock.advance(20 * minuteMs)
+    const { untried, lastError } = life.delivery.evidence()
+    assert.deepEqual([untried, lastError === undefined], [undefined, false])
+    await life.delivery.stop()
+  })
+
   it('says for alerts what waits, since when, and from which window on', async () => {
     const life = new Life(world(), { maxUnwritten: 500 })
     const written = life.delivery.evidence()
