@@ -9,6 +9,13 @@ interface SavedJob {
   readonly incarnation: number
 }
 
+interface SavedMetrics {
+  readonly metrics: readonly {
+    readonly metric: string
+    readonly state: Readonly<Record<string, string>>
+  }[]
+}
+
 interface SavedSource {
   readonly partitions: Readonly<
     Record<string, { readonly offset: number; readonly identity: string }>
@@ -23,6 +30,19 @@ export async function factsIn(directory: string): Promise<CopyFacts> {
   } finally {
     await store.close()
   }
+}
+
+/** Users claimed elsewhere are claimed for a job: under another name all of them would be new. */
+function refuseClaims(saved: SavedJob & Partial<SavedMetrics>): void {
+  const claimed = (saved.metrics ?? []).filter(({ state }) =>
+    state.keep?.includes('"type":"redis"'),
+  )
+  if (claimed.length === 0) return
+  const names = claimed.map(({ metric }) => metric).join(', ')
+  throw new WardenError(
+    'state_incompatible',
+    `the users of ${names} are claimed in a Redis for job ${saved.job}, and another job would count them again; restore the savepoint to ${saved.job}, or start the other job without state`,
+  )
 }
 
 /** What a state is of, whatever its format and job. @throws WardenError `state_corrupt` when it is of no job */
@@ -43,6 +63,7 @@ export function readFacts(store: StateStore): CopyFacts {
  * Makes a restored state one of its own: what it writes from now on is newer than what was written after the copy was
  * taken. Under another job name it is a fork: points and messages that wait belong to the job it came from, and its side outputs begin anew.
  * @param now epoch ms
+ * @throws WardenError `state_incompatible` for a fork of a job whose users are claimed in a Redis
  */
 export function asRestored(store: StateStore, job: string, now: number): StateOperation[] {
   const saved = readSavedJob(store)
@@ -50,6 +71,7 @@ export function asRestored(store: StateStore, job: string, now: number): StateOp
   const value = Buffer.from(JSON.stringify({ ...saved, job, incarnation }))
   const operations: StateOperation[] = [{ kind: 'put', key: 'job', value }]
   if (job === saved.job) return operations
+  refuseClaims(saved)
   for (const [from, to] of [
     ['notice', 'noticf'],
     ['outbox', 'outboy'],

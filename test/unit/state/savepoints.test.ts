@@ -100,6 +100,22 @@ test('an incarnation of the future is still raised', async () => {
   assert.equal(readFacts(store).incarnation, 101)
 })
 
+test('a job whose users are claimed in a Redis is not forked: under another name they would count again', async () => {
+  const metrics = [{ metric: 'loan', state: { keep: '["first",{"type":"redis"}]' }, free: {} }]
+  const store = new MemoryStateStore()
+  await store.commit([
+    put(
+      'job',
+      JSON.stringify({ format: 3, job: 'lending', hashKey: 'aa', incarnation: 1, metrics }),
+    ),
+  ])
+  assert.throws(() => asRestored(store, 'trial', 1), {
+    code: 'state_incompatible',
+    message: /users of loan are claimed in a Redis for job lending/,
+  })
+  assert.ok(asRestored(store, 'lending', 1).length > 0)
+})
+
 test('a fork has another job, its counts and positions, and nothing that waits for the sinks of the first', async () => {
   const config = jobConfig()
   const store = new LmdbStateStore(stateDirectory(config))
