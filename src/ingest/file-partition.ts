@@ -99,7 +99,9 @@ export class FilePartition implements PartitionStatus {
 
   get caughtUpAt(): EpochMs | undefined {
     const done = !this.held && this.drained && this.#queue.length === 0
-    return done && this.trouble === undefined ? this.lookedAt : undefined
+    if (!done || this.trouble !== undefined) return undefined
+    // Files that don't grow are looked at once; their end stays their end.
+    return this.#reading.bounded ? this.#reading.now() : this.lookedAt
   }
 
   get trouble(): string | undefined {
@@ -124,6 +126,11 @@ export class FilePartition implements PartitionStatus {
 
   get waiting(): boolean {
     return this.#queue.length > 0
+  }
+
+  /** Bytes in the buffer. */
+  get buffered(): number {
+    return this.#queue.reduce((bytes, { batch }) => bytes + batch.bytes.length, 0)
   }
 
   /** The files or what is known of them changed. */

@@ -190,12 +190,20 @@ export class FileSource implements Source {
     this.#changed.notify()
   }
 
+  /** What held partitions have in the buffer takes no room of those that they wait for. */
+  get #isFull(): boolean {
+    if (this.#buffered < this.#bufferBytes) return false
+    let waiting = 0
+    for (const { held, buffered } of this.#partitions) if (held) waiting += buffered
+    return this.#buffered - waiting >= this.#bufferBytes
+  }
+
   /** One batch of every partition that may be read; false when there was nothing to do. */
   async #fill(): Promise<boolean> {
     let progressed = false
     for (const partition of this.#partitions) {
       if (this.#closing) return false
-      if (partition.held || partition.drained || this.#buffered >= this.#bufferBytes) continue
+      if (partition.held || partition.drained || this.#isFull) continue
       const bytes = await partition.readNext()
       this.#buffered += bytes
       progressed = true

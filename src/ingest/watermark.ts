@@ -66,6 +66,19 @@ export class WatermarkTracker {
     return epochMs(this.#combined)
   }
 
+  /**
+   * What partitions that are ahead are measured by: the combined watermark, and while one of them has said nothing yet, the least of
+   * those that did. -Infinity: none did.
+   */
+  get slowest(): number {
+    if (this.#combined !== MIN_TIME) return this.#combined
+    let slowest = Number.POSITIVE_INFINITY
+    for (const { watermark, idle } of this.#partitions.values()) {
+      if (!idle && watermark !== MIN_TIME) slowest = Math.min(slowest, watermark)
+    }
+    return slowest === Number.POSITIVE_INFINITY ? MIN_TIME : slowest
+  }
+
   /** All partitions are idle, or there is none. */
   get idle(): boolean {
     return this.#idle

@@ -68,6 +68,8 @@ export class PipelineInput {
   readonly #statuses: PartitionStatus[] = []
   readonly #lost = new Map<string, { readonly from: EpochMs; readonly to: EpochMs }>()
   readonly #stopped = new AbortController()
+  /** Partitions that wait for others. */
+  readonly #held = new Set<number>()
   #isPaused = false
   /** From `cut` to `release`. */
   #isCutting = false
@@ -377,15 +379,19 @@ export class PipelineInput {
     }
   }
 
-  /** Partitions far ahead in event time wait for the others. */
+  /** Partitions far ahead in event time wait for the others; the slowest that is not idle never does, so that one can always go on. */
   #align(): void {
     const { tracker, plan } = this.windows
     const { maxDrift } = plan.watermark
-    if (!Number.isFinite(maxDrift) || !Number.isFinite(tracker.combined)) return
+    const { slowest } = tracker
+    if (!Number.isFinite(maxDrift) || !Number.isFinite(slowest)) return
     for (const { link, partitions } of this.#lanes) {
       for (const [own, index] of partitions.entries()) {
-        const ahead = tracker.watermarkOf(index) - tracker.combined
-        link.send({ kind: 'hold', partition: own, held: ahead > maxDrift })
+        const held = tracker.watermarkOf(index) - slowest > maxDrift
+        if (held === this.#held.has(index)) continue
+        if (held) this.#held.add(index)
+        else this.#held.delete(index)
+        link.send({ kind: 'hold', partition: own, held })
       }
     }
   }
