@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { createTables } from '../../src/app/tables.ts'
 import type { Entry } from '../../src/enrich/origin.ts'
 import { RedisCache } from '../../src/enrich/redis-cache.ts'
 import { RedisClient } from '../../src/enrich/redis-client.ts'
 import { type RedisLayout, RedisOrigin } from '../../src/enrich/redis-origin.ts'
+import { SystemClock } from '../../src/system-clock.ts'
 import { originContract } from '../contract/origin.ts'
+import { configOf, configText } from '../support/config-text.ts'
+import { RecordingLogger } from '../support/recording-logger.ts'
+import { RecordingMetrics } from '../support/recording-metrics.ts'
 import { type RedisService, startRedis } from '../support/redis-service.ts'
+import { startTableServer } from '../support/table-server.ts'
+import { until } from '../support/until.ts'
 
 const never = new AbortController().signal
 let redis: RedisService
@@ -110,4 +117,34 @@ test('entries in the cache are shared, and Redis forgets them by itself', async 
   const left = Number(await probe.send(['PTTL', 'c:p1'], never))
   assert.ok(left > 0 && left <= 60_000, `${left} ms`)
   await Promise.all([one.close(), two.close(), probe.close()])
+})
+
+test('a second process finds in the cache what the first one asked the API for; without the cache both ask', async () => {
+  const server = await startTableServer({ p1: { bizLine: 'cash' } })
+  const rest = `enrich:
+  products: { type: http, url: '${server.url}/batch', cache: { url: '${redis.url}' } }`
+  const telemetry = () => ({
+    clock: new SystemClock(),
+    logger: new RecordingLogger(),
+    metrics: new RecordingMetrics(),
+  })
+  const config = configOf(configText({ rest }))
+  const [one, two] = [createTables(config, telemetry()), createTables(config, telemetry())]
+  const look = async (tables: typeof one) =>
+    (await tables.byName.get('products')?.lookup(['p1', 'p9'], never))?.get('p1')?.kind
+  assert.equal(await look(one), 'found')
+  await until('the entry is in the cache', async () => {
+    const probe = client()
+    const held = await probe.send(['EXISTS', 'warden:lending:enrich:products:p1'], never)
+    await probe.close()
+    return held === 1
+  })
+  assert.equal(await look(two), 'found')
+  assert.deepEqual(server.asked, [['p1', 'p9'], ['p9']])
+  await redis.kill()
+  const three = createTables(config, telemetry())
+  assert.equal(await look(three), 'found')
+  assert.equal(server.asked.length, 3)
+  await redis.start()
+  await Promise.all([one.stop(), two.stop(), three.stop(), server.close()])
 })
