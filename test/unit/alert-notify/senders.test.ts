@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
-import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { after, test } from 'node:test'
 import { timeoutFor } from '../../../src/alert/notify/senders/http-post.ts'
 import { WebhookNotifier } from '../../../src/alert/notify/senders/http-webhook-notifier.ts'
 import { SmtpNotifier } from '../../../src/alert/notify/senders/smtp-notifier.ts'
+import { FakeSmtp } from '../../support/fake-smtp.ts'
 import { messageOf, plainStyle } from '../../support/message-style.ts'
 import { notification } from '../../support/notifications.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
@@ -142,49 +143,10 @@ test('a receiver that is slow but takes each message gets longer the next time, 
   )
 })
 
-/** Speaks as much SMTP as a mail takes. @param replies by command, in place of the usual ones */
-async function smtp(replies: Readonly<Record<string, string>> = {}) {
-  const mails: string[] = []
-  const sockets = new Set<Socket>()
-  const server = createTcpServer((socket) => {
-    sockets.add(socket)
-    socket.on('error', () => {})
-    let text = ''
-    let isMail = false
-    const say = (reply: string) => socket.write(`${reply}\r\n`)
-    if (replies.greeting === 'hang') return
-    say(replies.greeting ?? '220 mail.example.com ESMTP')
-    socket.on('data', (chunk) => {
-      text += String(chunk)
-      for (;;) {
-        const end = isMail ? text.indexOf('\r\n.\r\n') : text.indexOf('\r\n')
-        if (end < 0) return
-        const part = text.slice(0, end)
-        text = text.slice(end + (isMail ? 5 : 2))
-        if (isMail) {
-          isMail = false
-          const reply = replies.mail ?? '250 taken'
-          if (reply.startsWith('250')) mails.push(part)
-          say(reply)
-          continue
-        }
-        const verb = part.split(/[ :]/, 1)[0]?.toUpperCase() ?? ''
-        if (verb === 'DATA') isMail = true
-        const usual: Record<string, string> = {
-          EHLO: '250 mail.example.com',
-          DATA: '354 go on',
-          QUIT: '221 bye',
-        }
-        say(replies[verb] ?? usual[verb] ?? '250 fine')
-      }
-    })
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  closing.push(async () => {
-    for (const socket of sockets) socket.destroy()
-    await new Promise((resolve) => server.close(resolve))
-  })
-  return { port: (server.address() as AddressInfo).port, mails }
+async function smtp(replies: Readonly<Record<string, string>> = {}): Promise<FakeSmtp> {
+  const fake = await FakeSmtp.start(replies)
+  closing.push(() => fake.stop())
+  return fake
 }
 
 const mailer = (port: number, tls: 'never' | 'starttls' = 'never') =>

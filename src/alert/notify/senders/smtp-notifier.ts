@@ -43,6 +43,7 @@ export class SmtpNotifier implements Notifier {
   async send(message: Message, attempt: number, signal: AbortSignal): Promise<SendResult> {
     const { host, port, tls, username, password, from, to, style } = this.#options
     const timeoutMs = timeoutFor(this.#options.timeoutMs, attempt)
+    const talk = new Talk()
     const transport = createTransport({
       host,
       port,
@@ -53,6 +54,8 @@ export class SmtpNotifier implements Notifier {
       connectionTimeout: timeoutMs,
       greetingTimeout: timeoutMs,
       socketTimeout: timeoutMs,
+      logger: talk,
+      transactionLog: true,
     })
     const composed = compose(message, style, this.#clock.now())
     const [first] = message.notifications
@@ -74,7 +77,7 @@ export class SmtpNotifier implements Notifier {
       })
       return { kind: 'sent' }
     } catch (cause) {
-      return judge(cause)
+      return judge(cause, talk.mailBegan)
     } finally {
       clearTimeout(timer)
       signal.removeEventListener('abort', end)
@@ -87,17 +90,35 @@ export class SmtpNotifier implements Notifier {
   }
 }
 
+/** Hears the server, which nodemailer's errors do not tell: only after its 354 the mail itself is handed over. Nothing is kept. */
+class Talk {
+  mailBegan = false
+
+  debug(entry: unknown, ...words: readonly unknown[]): void {
+    const isServer = typeof entry === 'object' && entry !== null && 'tnx' in entry
+    if (isServer && entry.tnx === 'server' && String(words[0]).startsWith('354')) {
+      this.mailBegan = true
+    }
+  }
+
+  level(): void {}
+  trace(): void {}
+  info(): void {}
+  warn(): void {}
+  error(): void {}
+  fatal(): void {}
+}
+
 /** By the server's reply: 4xx is for now; 5xx to the log-in or the addresses is the set-up, to the mail itself it is the mail. */
-function judge(cause: unknown): SendResult {
+function judge(cause: unknown, mailBegan: boolean): SendResult {
   const { code, responseCode, message } = read(cause)
   const reason = message.split('\n', 1)[0]?.slice(0, 300) ?? ''
   const permanent = responseCode !== undefined && responseCode >= 500
   if (code === 'EAUTH' || (permanent && code === 'EENVELOPE')) return { kind: 'blocked', reason }
   if (permanent && code === 'EMESSAGE') return { kind: 'refused', reason }
   if (permanent) return { kind: 'blocked', reason }
-  // Before the mail was handed over nothing can have been taken.
-  const early = code === 'ECONNECTION' || code === 'EDNS' || code === 'ETLS'
-  return { kind: 'again', reason, unknown: responseCode === undefined && !early }
+  // Before the mail was handed over nothing can have been taken; a reply says that it was not.
+  return { kind: 'again', reason, unknown: responseCode === undefined && mailBegan }
 }
 
 function read(cause: unknown) {
