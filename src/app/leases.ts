@@ -13,13 +13,14 @@ export const ownName = (): string =>
 /** The lease that a config describes. @param holder who asks */
 export function createLease({ lease }: HaConfig, holder: string, telemetry: Telemetry): Lease {
   if (lease.type === 'kubernetes') {
-    const { name, namespace, durationMs, url } = lease
+    const { name, namespace, durationMs, url, account } = lease
     const options = {
       name,
       holder,
       durationMs,
       ...(namespace === undefined ? {} : { namespace }),
       ...(url === undefined ? {} : { url }),
+      ...(account === undefined ? {} : { account }),
     }
     return new KubernetesLease(options, telemetry, Math.random)
   }

@@ -24,4 +24,6 @@ export interface KubernetesLeaseConfig {
   readonly durationMs: DurationMs
   /** undefined: as the pod is told it. */
   readonly url: string | undefined
+  /** Absolute directory of the service account; undefined: that of the pod. */
+  readonly account: string | undefined
 }

@@ -3,9 +3,9 @@ import type { ConfigDocument } from './schema.ts'
 
 export function resolveHa({ lease }: NonNullable<ConfigDocument['ha']>, job: string): HaConfig {
   if (lease.type === 'kubernetes') {
-    const { namespace, duration, url } = lease
+    const { namespace, duration, url, account } = lease
     const name = lease.name ?? `warden-${job.toLowerCase().replaceAll(/[^a-z0-9-]/g, '-')}`
-    return { lease: { type: 'kubernetes', name, namespace, durationMs: duration, url } }
+    return { lease: { type: 'kubernetes', name, namespace, durationMs: duration, url, account } }
   }
   const { servers, sessionTimeout, credentials, tls, ca } = lease
   return {

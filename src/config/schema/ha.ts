@@ -3,6 +3,7 @@ import {
   certificate,
   duration,
   either,
+  filePath,
   flag,
   list,
   optional,
@@ -54,6 +55,11 @@ const kubernetes = section(
       default: '15s',
     }),
     url: optional(url('API server. Left out: as the pod is told it.')),
+    account: optional(
+      filePath(
+        'Directory with `token`, `ca.crt` and `namespace`, read anew as they change. Left out: the pod’s service account.',
+      ),
+    ),
   },
   'Kubernetes.',
 )
