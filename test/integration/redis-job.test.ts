@@ -57,7 +57,7 @@ function config(interval: string) {
     sinks: { out: { type: 'file', path: './points.jsonl' } },
     deadLetters: { type: 'file', path: './dead.jsonl' },
     lateEvents: { type: 'file', path: './late.jsonl' },
-    checkpoint: { interval, minPause: '100ms', timeout: '2s', toleratedFailures: 0 },
+    checkpoint: { interval, minPause: '100ms', timeout: '30s', toleratedFailures: 0 },
     log: { level: 'debug' },
   }
 }
