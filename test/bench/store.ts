@@ -1,7 +1,8 @@
 /**
  * Bytes a point and query times of the embedded store:
- *   node --import tsx test/bench/store.ts [--points 1000000] [--series 1000] [--values counts|floats]
- * Points are hourly, over as many series as given, written as the pipeline writes them: hour by hour, all series at once.
+ *   node --import tsx test/bench/store.ts [--points 1000000] [--series 1000] [--values counts|floats] [--together 1]
+ * Points are hourly, over as many series as given, written as the pipeline writes them: hour by hour, all series at once, or as
+ * it does when it catches up: several hours together.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -20,11 +21,13 @@ const { values: options } = parseArgs({
     points: { type: 'string', default: '1000000' },
     series: { type: 'string', default: '1000' },
     values: { type: 'string', default: 'floats' },
+    together: { type: 'string', default: '1' },
   },
 })
 const RUNS = 7
 const HOUR_MS = 3_600_000
 const seriesCount = Number(options.series)
+const together = Number(options.together)
 const hours = Math.ceil(Number(options.points) / seriesCount)
 const end = 1_795_132_800_000
 const start = end - hours * HOUR_MS
@@ -58,20 +61,11 @@ async function fill(): Promise<void> {
   }))
   const startedAt = performance.now()
   const cpuBefore = cpuMs()
-  for (let hour = 0; hour < hours; hour++) {
-    const points = tags.map((one, at): StorePoint => {
-      const count = (hour * 31 + at * 17) % 5_000
-      return {
-        metric: 'orders.count',
-        tags: one,
-        timeMs: start + hour * HOUR_MS,
-        value: options.values === 'counts' ? count : count * 1.1 + 0.007,
-        integer: false,
-        incarnation: 1,
-        // Late data changes every 50th window.
-        revision: (hour + at) % 50 === 0 ? 1 : 0,
-      }
-    })
+  for (let from = 0; from < hours; from += together) {
+    const points: StorePoint[] = []
+    for (let hour = from; hour < Math.min(hours, from + together); hour++) {
+      for (const [at, one] of tags.entries()) points.push(pointOf(hour, at, one))
+    }
     await store.write(points)
   }
   const seconds = (performance.now() - startedAt) / 1_000
@@ -80,9 +74,23 @@ async function fill(): Promise<void> {
   console.log(`${written} points of ${seriesCount} series, ${options.values}`)
   const cpuUs = ((cpuMs() - cpuBefore) * 1_000) / written
   console.log(
-    `write    ${Math.round(written / seconds)} points/s, ${cpuUs.toFixed(1)} µs CPU a point, a durable commit every ${seriesCount}`,
+    `write    ${Math.round(written / seconds)} points/s, ${cpuUs.toFixed(1)} µs CPU a point, a durable commit every ${seriesCount * together}`,
   )
   console.log(`size     ${bytes} bytes, ${(bytes / written).toFixed(2)} bytes/point`)
+}
+
+function pointOf(hour: number, at: number, tags: StorePoint['tags']): StorePoint {
+  const count = (hour * 31 + at * 17) % 5_000
+  return {
+    metric: 'orders.count',
+    tags,
+    timeMs: start + hour * HOUR_MS,
+    value: options.values === 'counts' ? count : count * 1.1 + 0.007,
+    integer: false,
+    incarnation: 1,
+    // Late data changes every 50th window.
+    revision: (hour + at) % 50 === 0 ? 1 : 0,
+  }
 }
 
 /** Time that the process spent on processors: a busy machine does not change it much. */
