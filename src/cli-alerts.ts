@@ -37,6 +37,7 @@ export async function runBacktest(args: readonly string[], io: Io, load: Load): 
     config: { type: 'string', short: 'c' },
     csv: text,
     rule: text,
+    savepoint: text,
     from: text,
     to: text,
     json: { type: 'boolean' },
@@ -52,7 +53,8 @@ export async function runBacktest(args: readonly string[], io: Io, load: Load): 
   if (typeof values.rule === 'string') plans.push(readRules(values.rule, io.env, config.job))
   const from = instant(values.from, '--from', MIN_TIME)
   const to = instant(values.to, '--to', MAX_TIME)
-  show(io, await backtestState(config, plans, from, to), values.json === true)
+  const { savepoint } = values
+  show(io, await backtestState(config, plans, from, to, savepoint), values.json === true)
   return 0
 }
 

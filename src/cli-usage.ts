@@ -138,14 +138,15 @@ ${config}  --json                the result as JSON: {findings: [{code, subject,
 
 Exit: 0 nothing was found, 1 something was, 2 the config is wrong.
 `,
-  backtest: `warden backtest -c FILE [--from TIME] [--to TIME] [--rule FILE] [--json]
+  backtest: `warden backtest -c FILE [--savepoint ID|latest] [--from TIME] [--to TIME] [--rule FILE] [--json]
 warden backtest --csv FILE --rule FILE [--json]
 
 Replays windows through the rules, with the times at which they came: what would have fired, when, for how long.
-With -c those that the state of a job remembers (alerts.history.keep), while Warden is stopped; with --rule besides,
-both rule files are compared. With --csv lines of timestamp,value, each a window.
+With -c those that the state of a job remembers (alerts.history.keep), while Warden is stopped; of a running job take
+\`warden savepoint create\`, and --savepoint. With --rule besides, both rule files are compared. With --csv lines of timestamp,value, each a window.
 
 ${config}  --rule FILE           rules, as in an alert file
+  --savepoint ID        windows that a savepoint remembers; \`latest\`: the newest that is whole
   --from, --to TIME     only windows that begin in this span; ISO 8601
   --json                {intervals: [{rule, tags, severity, start, end, firedAt, endedAt, …}], messages, windows}
 

@@ -7,7 +7,8 @@ import type {
   SeverityName,
   WindowRuleBase,
 } from '../core/alert-plan.ts'
-import { type DurationMs, durationMs, type EpochMs } from '../core/time.ts'
+import { usualSettings } from '../core/rule-settings.ts'
+import type { DurationMs, EpochMs } from '../core/time.ts'
 import { parseRuleCondition } from './rule-condition.ts'
 import type { RuleDocument } from './schema/alerts.ts'
 
@@ -103,20 +104,6 @@ export function resolveRule(name: string, document: RuleDocument): RulePlan {
       return { ...windowed, kind: 'missing-series', afterMs: after, forgetMs: forget }
     }
   }
-}
-
-const usualSettings: RuleSettings = {
-  enabled: true,
-  severity: 'crit',
-  warn: undefined,
-  crit: undefined,
-  clear: undefined,
-  forMs: durationMs(0),
-  forWindows: 1,
-  keepFiringMs: durationMs(0),
-  keepFiringWindows: 1,
-  minVolume: 0,
-  floor: 0,
 }
 
 function overridesOf(document: RuleDocument): RulePlan['overrides'] {

@@ -5,9 +5,12 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { backtestState } from '../../src/app/alert-backtest.ts'
 import { runJob } from '../../src/app/run-job.ts'
 import { createTelemetry } from '../../src/app/telemetry.ts'
+import type { Config } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/file-config.ts'
+import { MAX_TIME, MIN_TIME } from '../../src/core/time.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'warden-alerting-'))
 after(() => rmSync(directory, { recursive: true }))
@@ -120,8 +123,19 @@ test('a job tells a webhook of a zero, answers by API, and takes new rules while
       body: JSON.stringify({ match: { product: 'b' }, owner: 'ann', reason: 'for ever' }),
     })
     assert.equal(bare.status, 400)
-    const text = await (await fetch(`${url}/metrics`)).text()
-    assert.match(text, /warden_verdict_series\{metric="logins",verdict="ZERO"\} 1/)
+    await until(async () => {
+      const text = await (await fetch(`${url}/metrics`)).text()
+      // Of the newest due window, which for a moment is late.
+      return text.includes('warden_verdict_series{metric="logins",verdict="ZERO"} 1')
+    })
+    const created = await fetch(`${url}/api/savepoints`, { method: 'POST' })
+    assert.ok(created.ok, await created.text())
+    assert.deepEqual(await firedIn(loaded, 'latest'), ['dead b'])
+    await assert.rejects(
+      firedIn(loaded, undefined),
+      /warden/i,
+      'the state of a running job is its own',
+    )
     writeFileSync(join(directory, 'alerts.yaml'), rules(1))
     await until(() => heard.includes('firing many'))
     writeFileSync(join(directory, 'alerts.yaml'), 'rules: { broken: { kind: zer } }')
@@ -132,11 +146,19 @@ test('a job tells a webhook of a zero, answers by API, and takes new rules while
     hook.closeAllConnections()
     await new Promise((resolve) => hook.close(resolve))
   }
+  assert.deepEqual(await firedIn(loaded, undefined), ['dead b'])
 })
 
-async function until(condition: () => boolean): Promise<void> {
+/** What a backtest says that would have fired. */
+async function firedIn(config: Config, savepoint: string | undefined): Promise<string[]> {
+  const plans = [config.alerts]
+  const [result] = await backtestState(config, plans, MIN_TIME, MAX_TIME, savepoint)
+  return result?.intervals.map(({ rule, tags }) => `${rule} ${tags.product}`) ?? []
+}
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 600; tries++) {
-    if (condition()) return
+    if (await condition()) return
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
   throw new Error('it did not happen within 30 s')

@@ -1,4 +1,5 @@
 import type { RulePlan } from '../../core/alert-plan.ts'
+import { usualSettings } from '../../core/rule-settings.ts'
 import { durationMs } from '../../core/time.ts'
 
 /** Stands for a rule that is no longer in the config. */
@@ -11,19 +12,7 @@ export function removedRule(name: string): RulePlan {
     team: undefined,
     labels: {},
     annotations: {},
-    settings: {
-      enabled: true,
-      severity: 'info',
-      warn: undefined,
-      crit: undefined,
-      clear: undefined,
-      forMs: durationMs(0),
-      forWindows: 1,
-      keepFiringMs: durationMs(0),
-      keepFiringWindows: 1,
-      minVolume: 0,
-      floor: 0,
-    },
+    settings: { ...usualSettings, severity: 'info' },
     overrides: [],
     maxWaitMs: durationMs(0),
     dependsOn: [],
