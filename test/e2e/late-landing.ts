@@ -13,8 +13,8 @@ import { pointKey, readOpentsdb } from './read-opentsdb.ts'
 const hourMs = 3_600_000
 const { startMs } = defaultSpec
 
-/** Longer than Warden lets a store settle: 2 min without a failure. */
-const settleMs = 300_000
+/** Longer than Warden lets a store settle, 2 min without a failure, and than it takes to start on a machine full of work. */
+const patienceMs = 300_000
 
 /**
  * A put is on its way when Warden dies. The next Warden writes that point and then a newer value of it; only then the old put
@@ -56,11 +56,11 @@ export async function lateLanding(
   await produceEvents([loan('u3', 0)], { bootstrap, topic })
   const second = home.run()
   t.after(() => second.kill())
-  await until('the newer value is written', async () => (await stored()) === 3)
+  await until('the newer value is written', async () => (await stored()) === 3, patienceMs)
   proxy.release()
-  await until('the older put lands on it', async () => (await stored()) === 2)
+  await until('the older put lands on it', async () => (await stored()) === 2, patienceMs)
   const landed = performance.now()
-  await until('the newer value stands again', async () => (await stored()) === 3, settleMs, 500)
+  await until('the newer value stands again', async () => (await stored()) === 3, patienceMs, 500)
   const seconds = Math.round((performance.now() - landed) / 1000)
   await second.stop()
   t.diagnostic(`the older value stood for ${seconds} s`)
