@@ -53,7 +53,7 @@ export async function runBacktest(args: readonly string[], io: Io, load: Load): 
   if (typeof values.rule === 'string') plans.push(readRules(values.rule, io.env, config.job))
   const from = instant(values.from, '--from', MIN_TIME)
   const to = instant(values.to, '--to', MAX_TIME)
-  const { savepoint } = values
+  const savepoint = typeof values.savepoint === 'string' ? values.savepoint : undefined
   show(io, await backtestState(config, plans, from, to, savepoint), values.json === true)
   return 0
 }
