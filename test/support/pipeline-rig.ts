@@ -3,6 +3,8 @@ import type { Pane } from '../../src/core/pane.ts'
 import type { EventPlan, MetricPlan } from '../../src/core/plan.ts'
 import { SeriesDictionary } from '../../src/core/series.ts'
 import { durationMs } from '../../src/core/time.ts'
+import type { ClaimServer } from '../../src/dedup/shared/claim-server.ts'
+import { SharedDedup } from '../../src/dedup/shared/shared-dedup.ts'
 import { KeyResolver } from '../../src/enrich/key-resolver.ts'
 import type { KeyTable } from '../../src/enrich/key-table.ts'
 import { createDecoder } from '../../src/ingest/create-decoder.ts'
@@ -39,6 +41,8 @@ export interface RigOptions {
   readonly companions?: readonly CheckpointCompanion[]
   /** What batches wait for before they are counted. */
   readonly preparers?: readonly BatchPreparer[]
+  /** Holds the users of the metrics that claim them. */
+  readonly claims?: ClaimServer
   /** What keys are looked up in. */
   readonly tables?: ReadonlyMap<string, KeyTable>
   /** In place of a lane in this thread that reads the log. */
@@ -98,6 +102,16 @@ export class PipelineRig {
             createDecoder: createDecoderFor,
             createEnricher: enricherOf(plans, new Uint8Array(16), metrics),
             createPreparers: () => options.preparers ?? [],
+            shared: plans.map(({ name, backend }) =>
+              options.claims === undefined || backend?.type !== 'redis'
+                ? undefined
+                : new SharedDedup(
+                    options.claims,
+                    { job: 'job', metric: name, cacheKeys: backend.cacheKeys },
+                    telemetry,
+                    () => 0.5,
+                  ),
+            ),
             clock,
             yieldToIo: settle,
             handOverMs: 0,

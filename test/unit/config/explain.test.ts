@@ -22,6 +22,34 @@ describe('explain', () => {
     assert.equal(words, readFileSync(golden, 'utf8'))
   })
 
+  it('tells where users are remembered, and no password', () => {
+    const of = (dedup: string, aggregates = '[count]') =>
+      explained(
+        configText({
+          metric: `    window: { size: 1h }\n    dedup: ${dedup}\n    aggregates: ${aggregates}`,
+        }),
+        { SECRET: 'hunter2' },
+      )
+    assert.match(
+      of('{ keep: first, backend: { type: bloom, keys: 1000000 } }'),
+      /key +.*by the first event to arrive \(first\)\n +users in +a Bloom filter for each window, made for 1000000 users: at most 1% [^\n]*\n(.*\n)+ +state +.*about 3MiB a window/,
+    )
+    assert.match(of('{ keep: first, backend: bitmap }'), /users in +a roaring bitmap/)
+    assert.match(
+      of('{ backend: { type: hyperloglog, error: 2% } }', '[users]'),
+      /every event counts; users are estimated[^\n]*\n +users in +a HyperLogLog.*2%\n(.*\n)+ +state +.*4KiB per series and window/,
+    )
+    assert.match(of('{ keep: first, per: 7d }'), /each user once in 7d of event time/)
+    const redis = of(
+      "{ keep: first, backend: { type: redis, url: 'redis://r:6379/1', password: '${SECRET}' } }",
+    )
+    assert.match(
+      redis,
+      /users in +redis:\/\/r:6379\/1, with a password, timeout 1s; 1000000 in a cache/,
+    )
+    assert.doesNotMatch(redis, /hunter2/)
+  })
+
   it('tells who of several Wardens works', () => {
     const rest = (lease: string) => `sinks: { tsdb: { type: opentsdb, url: 'http://tsd:4242' } }
 state: { replica: /mnt/warden }

@@ -32,6 +32,29 @@ describe('a changed config', () => {
     assert.equal(changeOf(after).kind, 'same')
   })
 
+  it('is refused where users are remembered elsewhere, or over another span, and free where a Redis moves', () => {
+    const keep = (dedup: string) =>
+      fingerprints((text) => text.replace('dedup: { keep: best }', `dedup: ${dedup}`))
+    const redis = (host: string) =>
+      keep(`{ keep: first, backend: { type: redis, url: 'redis://${host}:6379' } }`)
+    const kinds = (from: ReturnType<typeof keep>, to: ReturnType<typeof keep>) =>
+      compareMetrics(from, to).map(({ kind }) => kind)
+    const first = keep('{ keep: first }')
+    for (const other of [
+      '{ keep: first, backend: bitmap }',
+      '{ keep: first, backend: { type: bloom, keys: 1000 } }',
+      '{ keep: first, per: 7d }',
+    ]) {
+      assert.deepEqual(kinds(first, keep(other)), ['refused'], other)
+    }
+    assert.deepEqual(kinds(keep('{ keep: first, per: 7d }'), keep('{ keep: first, per: 8d }')), [
+      'refused',
+    ])
+    assert.deepEqual(kinds(first, redis('a')), ['refused'])
+    assert.deepEqual(kinds(redis('a'), redis('b')), ['same'])
+    assert.deepEqual(kinds(first, keep('{ keep: first, backend: exact, per: window }')), ['same'])
+  })
+
   it('survives being kept as JSON', () => {
     const [change] = compareMetrics(JSON.parse(JSON.stringify(before)), before)
     assert.equal(change?.kind, 'same')
