@@ -19,6 +19,7 @@ import {
 } from './lane-thread.ts'
 import { sharedDedupOf } from './shared-dedups.ts'
 import { watchLoopStalls } from './system-loop-stalls.ts'
+import { answerProfiles } from './system-profiler.ts'
 
 /* Entry of a lane's thread. */
 
@@ -45,8 +46,8 @@ const runner = new LaneRunner({
       codecs: kafkaCodecs,
       checkCrc: true,
     }),
-  shared: data.metrics.map((metric) =>
   createEnricher: enricherOf(data.metrics, data.hashKey, telemetry.metrics),
+  shared: data.metrics.map((metric) =>
     sharedDedupOf(metric, data.dedup?.get(metric.name), telemetry),
   ),
   clock: telemetry.clock,
@@ -55,7 +56,9 @@ const runner = new LaneRunner({
   toMain: (message) => post({ kind: 'lane', message: plain(message) }, buffersOf(message)),
   toLane: (lane, message) => data.ports[lane]?.postMessage(message, buffersOf(message)),
 })
-const stopWatch = watchLoopStalls(telemetry.metrics, `${data.plan.source}-${data.place.lane}`)
+const name = `${data.plan.source}-${data.place.lane}`
+const stopWatch = watchLoopStalls(telemetry.metrics, name)
+const stopProfiles = answerProfiles(name, telemetry.clock)
 
 for (const [lane, port] of data.ports.entries()) {
   port?.on('message', (message: BetweenLanes) => runner.receiveFrom(lane, message))
@@ -69,6 +72,7 @@ main.on('message', (message: ToThread) => {
 async function close(): Promise<void> {
   await runner.close()
   stopWatch()
+  stopProfiles()
   for (const port of data.ports) port?.close()
   main?.close()
 }
