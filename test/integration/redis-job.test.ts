@@ -1,10 +1,18 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { createClient } from '@redis/client'
+import { startThreadLanes } from '../../src/app/thread-lane.ts'
+import { durationMs } from '../../src/core/time.ts'
+import { SystemClock } from '../../src/system-clock.ts'
 import { pointKey } from '../e2e/read-opentsdb.ts'
 import { readPointFile } from '../e2e/read-point-file.ts'
+import { eventPlan, metricPlan } from '../support/lane-rig.ts'
+import { PipelineRig } from '../support/pipeline-rig.ts'
 import { type RedisService, startRedis } from '../support/redis-service.ts'
+import { ScriptedLog } from '../support/scripted-source.ts'
 import { until } from '../support/until.ts'
 import { totalOf, WardenHome, type WardenProcess } from '../support/warden-process.ts'
 
@@ -99,6 +107,64 @@ function expected(): Map<string, number> {
   }
   return points
 }
+
+test('two threads whose users are in both of their files count each once by claims in a Redis, and exchange no rows', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'warden-claims-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  const users = new Map<string, Set<number>>()
+  const paths = [0, 1].map((file) => {
+    const lines = Array.from({ length: 6_000 }, (_, n) => {
+      const user = (n * 7_919 + file * 31) % 997
+      const key = `loan.count p${n % 3} ${Math.floor((10_000 + n) / 1_000)}`
+      users.set(key, (users.get(key) ?? new Set()).add(user))
+      return `{"t":${10_000 + n},"u":${user},"product":"p${n % 3}","o":"success"}\n`
+    })
+    const path = join(directory, `${file}.jsonl`)
+    writeFileSync(path, lines.join(''))
+    return path
+  })
+  const metrics = [
+    metricPlan({
+      keep: 'first',
+      values: [],
+      allowedLateness: durationMs(1_000_000),
+      backend: { type: 'redis', cacheKeys: 1_000 },
+    }),
+  ]
+  const server = {
+    url: redis.url,
+    username: undefined,
+    password: undefined,
+    timeoutMs: durationMs(5_000),
+  }
+  const layout = { lanes: 2, shuffled: true, partitions: undefined }
+  const rig = new PipelineRig(new ScriptedLog())
+  const telemetry = { clock: new SystemClock(), logger: rig.logger, metrics: rig.metrics }
+  const links = startThreadLanes(
+    paths.map((path, lane) => ({
+      source: {
+        type: 'file',
+        options: { name: 'orders', paths: [path], follow: false, partitionPerFile: true },
+      },
+      place: { ...layout, lane },
+      plan: eventPlan(),
+      metrics,
+      hashKey: new Uint8Array(16),
+      dedup: new Map([['loan', { job: 'threads', cacheKeys: 1_000, server }]]),
+    })),
+    telemetry,
+  )
+  t.after(() => Promise.all(links.map((link) => link.close())))
+  const built = (
+    await rig.build({ metrics, lanes: { links, layout }, outboxBytes: 2 ** 24 })
+  ).start()
+  await until('the files are read', async () => {
+    await rig.pass(100)
+    return built.outcome !== undefined
+  })
+  assert.equal(built.outcome, 'ended')
+  assert.deepEqual(rig.stored(), new Map([...users].map(([key, { size }]) => [key, size])))
+})
 
 test('users claimed in a Redis count once, over a kill -9 between claim and checkpoint and an outage of the Redis', async () => {
   const home = new WardenHome(config('1h'))
