@@ -3,9 +3,14 @@ import { test } from 'node:test'
 import { type BatchPreparer, preparersInTurn } from '../../../src/core/batch-preparer.ts'
 import { WardenError } from '../../../src/core/errors.ts'
 import { createDecodedBatch, type DecodedBatch } from '../../../src/core/rows.ts'
+import type { SeriesDictionary } from '../../../src/core/series.ts'
 import { epochMs } from '../../../src/core/time.ts'
+import { createDecoder } from '../../../src/ingest/create-decoder.ts'
+import { inProcessLanes } from '../../../src/pipeline/lanes/in-process-lane.ts'
+import { eventPlan, metricPlan } from '../../support/lane-rig.ts'
 import { PipelineRig } from '../../support/pipeline-rig.ts'
-import { ScriptedLog } from '../../support/scripted-source.ts'
+import { ScriptedLog, ScriptedSource } from '../../support/scripted-source.ts'
+import { settle } from '../../support/virtual-clock.ts'
 
 const event = (t: number, u = 'u1', product = 'a') => ({ t, u, product, o: 'success', amount: 1 })
 const count = (rig: PipelineRig, second: number) => rig.stored().get(`loan.count a ${second}`)
@@ -167,4 +172,48 @@ test('preparers come in turn, and nothing is awaited where none waits', async ()
     signal,
   )
   assert.deepEqual(said, ['a', 'b', 'b done', 'c', 'd', 'd done'])
+})
+
+test('a lane that holds a batch answers to the markers of another, and counts its batch after the cut', async () => {
+  const logs = [new ScriptedLog('orders-0'), new ScriptedLog('orders-1')]
+  const rig = new PipelineRig(new ScriptedLog())
+  const gate = new Gate(false)
+  const plan = eventPlan()
+  const metrics = [metricPlan({ keep: 'best', values: [] })]
+  const layout = { lanes: 2, shuffled: true, partitions: undefined }
+  const sources = logs.map((log) => new ScriptedSource(log))
+  const links = inProcessLanes(
+    sources.map((source, lane) => ({
+      place: { ...layout, lane },
+      plan,
+      metrics,
+      source,
+      createDecoder: (dictionaries: readonly SeriesDictionary[]) =>
+        createDecoder('json-walk', {
+          event: plan,
+          metrics,
+          dictionaries,
+          hashKey: new Uint8Array(16),
+        }),
+      createPreparers: () => (lane === 0 ? [gate] : []),
+      clock: rig.clock,
+      yieldToIo: settle,
+      handOverMs: 0,
+    })),
+  )
+  const built = (await rig.build({ metrics, lanes: { links, layout } })).start()
+  await rig.pass(300)
+  const users = Array.from({ length: 40 }, (_, index) => `u${index}`)
+  logs[0]?.send('orders-0', ...users.map((user) => event(10_000, user)))
+  logs[1]?.send('orders-1', ...users.map((user) => event(10_001, user)))
+  await rig.pass(25_000)
+  assert.equal(rig.metrics.total('warden_checkpoint_failures_total'), 0)
+  const [held, counted] = built.input.positions().map(({ position }) => position.offset)
+  assert.equal(held, 0)
+  assert.ok((counted ?? 0) > 0)
+  gate.open()
+  await rig.pass(1_000)
+  for (const source of sources) source.end()
+  assert.equal(await built.finished(), 'ended')
+  assert.equal(count(rig, 10), users.length)
 })
