@@ -70,6 +70,7 @@ export function judgedMetricsOf(
     const source = config.sources.find(({ name }) => name === metric.source)
     return {
       name: metric.name,
+      ...(metric.renamedFrom === undefined ? {} : { renamedFrom: metric.renamedFrom }),
       source: metric.source,
       window: metric.window,
       outOfOrdernessMs: source?.watermark.outOfOrdernessMs ?? durationMs(0),

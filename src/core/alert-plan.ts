@@ -247,6 +247,8 @@ export interface CalendarPlan {
 /** What judging needs to know of a metric. */
 export interface JudgedMetric {
   readonly name: string
+  /** Name under which it was remembered before; left out: this one. */
+  readonly renamedFrom?: string
   readonly source: string
   readonly window: WindowPlan
   readonly outOfOrdernessMs: DurationMs

@@ -75,18 +75,25 @@ export class MetricHistory {
     )
   }
 
+  /** What was stored under its former name is stored anew; whoever finds metrics that are gone removes the rest. */
   restore(store: StateStore): void {
-    this.series.restore(store)
+    const { name, renamedFrom = name } = this.metric
+    const from = store.get(`alert/metric/${name}`) === undefined ? renamedFrom : name
+    const moves = from !== name
+    this.series.restore(store, from)
     for (const tags of this.metric.declared) this.series.declare(tags)
-    const saved = store.get(`alert/metric/${this.metric.name}`)
+    const saved = store.get(`alert/metric/${from}`)
     if (saved !== undefined) {
       const { dueEnd, firstWhole } = decode<{ dueEnd?: EpochMs; firstWhole?: EpochMs }>(saved)
       this.#dueEnd = dueEnd
       this.#firstWhole = firstWhole
+      this.#dueChanged = moves
     }
-    for (const [, value] of store.range(this.#prefix, `${this.#prefix}~`)) {
+    const prefix = `alert/window/${from}/`
+    for (const [, value] of store.range(prefix, `${prefix}~`)) {
       const block = WindowBlock.decode(value, this.columns.length)
       this.#insert(block)
+      if (moves) this.#dirty.add(block)
       for (let id = 0; id < Math.min(block.size, this.series.size); id++) {
         if (block.flag(id) === rowFlags.events) this.series.see(id, block.start, block.end)
         this.#has.forEach((has, column) => {

@@ -21,7 +21,7 @@ export function tagsKey(tags: Tags): string {
 
 /** Ids of the series of one metric that are judged. Ids of series that were not seen for long are used again when there is no room. */
 export class SeriesNames {
-  readonly #prefix: string
+  readonly #metric: string
   readonly #max: number
   readonly #series: Series[] = []
   readonly #ids = new Map<string, number>()
@@ -32,7 +32,7 @@ export class SeriesNames {
   refused = 0
 
   constructor(metric: string, max: number) {
-    this.#prefix = `alert/series/${metric}/`
+    this.#metric = metric
     this.#max = max
   }
 
@@ -40,14 +40,17 @@ export class SeriesNames {
     return this.#series.length
   }
 
-  restore(store: StateStore): void {
-    for (const [key, value] of store.range(this.#prefix, `${this.#prefix}~`)) {
-      const id = Number(key.slice(this.#prefix.length))
+  /** @param from name under which they were stored */
+  restore(store: StateStore, from: string): void {
+    const prefix = prefixOf(from)
+    for (const [key, value] of store.range(prefix, `${prefix}~`)) {
+      const id = Number(key.slice(prefix.length))
       const saved = decode<Pick<Series, 'tags' | 'firstStart'>>(value)
       const { tags, firstStart } = saved
       const one = { tags, key: tagsKey(tags), firstStart, lastEnd: never, declared: false }
       this.#series[id] = one
       this.#ids.set(one.key, id)
+      if (from !== this.#metric) this.#changed.add(id)
     }
     this.version++
   }
@@ -124,7 +127,7 @@ export class SeriesNames {
   takeChanges(): StateOperation[] {
     const operations = [...this.#changed].map((id) => {
       const { tags, firstStart } = this.#at(id)
-      return put(this.#prefix + String(id).padStart(8, '0'), { tags, firstStart })
+      return put(prefixOf(this.#metric) + String(id).padStart(8, '0'), { tags, firstStart })
     })
     this.#changed.clear()
     return operations
@@ -136,6 +139,8 @@ export class SeriesNames {
     return one
   }
 }
+
+const prefixOf = (metric: string): string => `alert/series/${metric}/`
 
 const never = epochMs(Number.NEGATIVE_INFINITY)
 const always = epochMs(Number.POSITIVE_INFINITY)
