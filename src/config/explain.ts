@@ -1,6 +1,7 @@
 import type { JobPlan } from '../core/plan.ts'
 import { formatDuration } from '../core/time.ts'
 import type { Config, FileSinkConfig, SideOutputConfig, SinkConfig } from './config.ts'
+import { explainAlerts } from './explain/explain-alerts.ts'
 import { explainTable } from './explain/explain-enrich.ts'
 import { haText } from './explain/explain-ha.ts'
 import { explainMetric, pointsText } from './explain/explain-metric.ts'
@@ -19,6 +20,7 @@ export function explain(config: Config, plan: JobPlan): string {
     ...config.metrics.flatMap((one) => [...explainMetric(one, config, plan), '']),
     ...config.enrich.flatMap((one) => [...explainTable(one), '']),
     ...config.sinks.flatMap((one) => [...explainSink(one, config), '']),
+    ...explainAlerts(config),
     'delivery',
     ...row(
       'outbox',

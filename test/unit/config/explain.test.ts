@@ -66,6 +66,29 @@ ha: { lease: ${lease} }`
     )
   })
 
+  it('names the rules, and who is told of what', () => {
+    const words = explained(
+      configText({
+        rest: `receivers:
+  ops: { type: webhook, url: '\${HOOK}' }
+  pager: { type: alertmanager, url: 'http://am:9093' }
+alerts:
+  rules: { dead: { kind: zero, metric: loan } }
+  route: { receivers: [ops] }
+  routes:
+    - { match: { severity: crit }, receivers: [pager], escalate: [{ after: 15m, receivers: [ops] }] }`,
+      }),
+      { HOOK: 'http://hook/hunter2' },
+    )
+    assert.match(words, /rules +dead: zero/)
+    assert.match(
+      words,
+      /route 1 +severity=crit → pager \(alertmanager\), after 15m ops \(webhook\)/,
+    )
+    assert.match(words, /default +everything → ops \(webhook\)/)
+    assert.doesNotMatch(words, /hunter2/)
+  })
+
   it('shows that there are secrets, never what they are', () => {
     const text = configText({
       source: `    event: { time: eventTime }
