@@ -116,7 +116,7 @@ describe('putVerdict', () => {
     it(`reads ${name} as ${expected}`, () => assert.equal(told(status, body), expected))
   }
 
-  it('calls nothing written that the server did not count as stored', () => {
+  it('calls nothing written that the server did not count as stored (complaint 26)', () => {
     const number = fc.integer({ min: -1, max: 4 })
     const errors = fc.array(
       fc.record({ datapoint: fc.integer({ min: 0, max: 3 }).map(echo), error: fc.string() }),
