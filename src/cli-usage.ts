@@ -143,7 +143,8 @@ warden backtest --csv FILE --rule FILE [--json]
 
 Replays windows through the rules, with the times at which they came: what would have fired, when, for how long.
 With -c those that the state of a job remembers (alerts.history.keep), while Warden is stopped; of a running job take
-\`warden savepoint create\`, and --savepoint. With --rule besides, both rule files are compared. With --csv lines of timestamp,value, each a window.
+\`warden savepoint create\`, and --savepoint. With --rule besides, both rule files are compared.
+With --csv lines of timestamp,value, each a window.
 
 ${config}  --rule FILE           rules, as in an alert file
   --savepoint ID        windows that a savepoint remembers; \`latest\`: the newest that is whole
