@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { type API, Connection } from '@platformatic/kafka'
 import { WardenError } from '../core/errors.ts'
 import { classifyKafkaError } from './kafka-errors.ts'
+import { KafkaFetchConnection } from './kafka-fetch-connection.ts'
 
 export interface KafkaConnectOptions {
   /** `host:port` of some brokers; the others are learnt from them. */
@@ -152,12 +153,23 @@ export class KafkaConnections {
   ): Promise<Connection> {
     if (this.#closed) throw new WardenError('source_unreachable', 'the Kafka source is closed')
     const { tls, sasl, requestTimeoutMs = 10_000, fetchTimeoutMs = 60_000 } = this.#options
-    const connection = new Connection(this.#options.clientId ?? 'warden', {
-      connectTimeout: this.#options.connectTimeoutMs ?? 5_000,
-      requestTimeout: purpose === 'fetch' ? fetchTimeoutMs : requestTimeoutMs,
-      ...(tls === undefined ? {} : tlsOptions(tls, address.host)),
-      ...(sasl === undefined ? {} : { sasl }),
-    })
+    const { clientId = 'warden', connectTimeoutMs = 5_000 } = this.#options
+    const secure = tls && tlsOptions(tls, address.host)
+    const connection =
+      purpose === 'fetch'
+        ? new KafkaFetchConnection({
+            clientId,
+            connectTimeoutMs,
+            requestTimeoutMs: fetchTimeoutMs,
+            tls: secure && { ...secure.tls, ...nameIn(secure.tlsServerName) },
+            sasl,
+          }).asConnection
+        : new Connection(clientId, {
+            connectTimeout: connectTimeoutMs,
+            requestTimeout: requestTimeoutMs,
+            ...secure,
+            ...(sasl === undefined ? {} : { sasl }),
+          })
     this.#sockets.add(connection)
     connection.on('error', () => destroy(connection))
     connection.on('close', () => {
@@ -180,6 +192,9 @@ function tlsOptions({ servername, ...pem }: KafkaTls, host: string) {
   const name = servername ?? (isIP(host) === 0 ? host : undefined)
   return { tls: definedOnly(pem), ...(name === undefined ? {} : { tlsServerName: name }) }
 }
+
+/** Node asks for no name where the key is missing. */
+const nameIn = (servername: string | undefined) => (servername === undefined ? {} : { servername })
 
 /** Closes at once: requests under way reject, no timer and no socket stays. */
 function destroy(connection: Connection): void {

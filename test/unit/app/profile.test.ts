@@ -45,7 +45,10 @@ test('all threads of a job are profiled over HTTP, one request at a time', async
   const telemetry = { clock, logger: rig.logger, metrics: rig.metrics }
   const layout = { lanes: 2, shuffled: true }
   const dataOf = (lane: number): Omit<LaneThreadData, 'ports'> => ({
-    source: { type: 'file', options: { name: 'orders', paths: ['/nowhere'], follow: true } },
+    source: {
+      type: 'file',
+      options: { name: 'orders', paths: ['/nowhere'], follow: true, partitionPerFile: true },
+    },
     place: { ...layout, lane },
     plan: eventPlan(),
     metrics: [metricPlan()],

@@ -94,7 +94,7 @@ test('flags of the process that a thread must not be given do not keep it from s
   })
   const rig = new PipelineRig(new ScriptedLog())
   const telemetry = { clock: new SystemClock(), logger: rig.logger, metrics: rig.metrics }
-  const options = { name: 'orders', paths: ['/nowhere'], follow: true }
+  const options = { name: 'orders', paths: ['/nowhere'], follow: true, partitionPerFile: true }
   const data: Omit<LaneThreadData, 'ports'> = {
     ...dataOf(0, ''),
     source: { type: 'file', options },
