@@ -174,10 +174,11 @@ export class LaneRig {
     this.collect()
   }
 
-  /** Values of the last pane of each series and window, as `series@start`. */
-  final(): Map<string, Readonly<Record<string, number>>> {
+  /** Values of the last pane of each series and window, as `series@start`. @param metric left out: there is one */
+  final(metric?: string): Map<string, Readonly<Record<string, number>>> {
     const last = new Map<string, Readonly<Record<string, number>>>()
-    for (const { tags, windowStart, values } of this.panes) {
+    for (const { metric: name, tags, windowStart, values } of this.panes) {
+      if (metric !== undefined && name !== metric) continue
       const outcome = tags.outcome === undefined ? '' : `/${tags.outcome}`
       last.set(`${tags.product}${outcome}@${windowStart}`, values)
     }

@@ -31,6 +31,9 @@ export interface InlineLookups {
   readonly known: Known
 }
 
+/** Of the last checkpoint's number: entries of users are kept by it, so it never begins anew. */
+const numberKey = (source: string): string => `checkpoint/${source}`
+
 /**
  * Lanes and windows of one source without a loop: every call is counted and put together before it returns. Partition `n` is
  * lane `n` modulo lanes. For spec files and tests, where an event follows the other.
@@ -48,11 +51,12 @@ export class InlineSource {
   readonly #own = new Map<number, number>()
   readonly #counts: number[]
   readonly #answers: (BarrierAnswer | undefined)[] = []
-  #checkpoints = 0
+  #checkpoints: number
 
   constructor(parts: InlineParts) {
     const { layout, metrics, plan, store, job } = parts
     this.#parts = parts
+    this.#checkpoints = Number(Buffer.from(store.get(numberKey(plan.source)) ?? '0').toString())
     const windows = metrics.map(
       (metric) => new MetricWindows(metric, new SeriesDictionary(metric.maxSeries), job),
     )
@@ -164,6 +168,7 @@ export class InlineSource {
     return [
       ...this.#states.flatMap((state) => state.takeChanges(number, layout)),
       saveSource(this.windows, partitions, { records: 0, dead: {} }),
+      { kind: 'put', key: numberKey(this.#parts.plan.source), value: Buffer.from(String(number)) },
     ]
   }
 
@@ -177,7 +182,6 @@ export class InlineSource {
       if (partition !== undefined) this.addPartition(partition, now)
     }
     restored.restoreWatermarks(this.windows, indexOf, now)
-    this.#checkpoints = 1_000_000
     this.#start(
       names.flatMap((name) => {
         const partition = indexOf(name)
