@@ -3,6 +3,7 @@ import { type API, Connection } from '@platformatic/kafka'
 import { WardenError } from '../core/errors.ts'
 import { classifyKafkaError } from './kafka-errors.ts'
 import { KafkaFetchConnection } from './kafka-fetch-connection.ts'
+import type { KafkaSasl } from './kafka-sasl.ts'
 
 export interface KafkaConnectOptions {
   /** `host:port` of some brokers; the others are learnt from them. */
@@ -31,12 +32,6 @@ export interface KafkaTls {
   readonly passphrase?: string | undefined
   /** False takes any certificate: for tests only. */
   readonly rejectUnauthorized?: boolean | undefined
-}
-
-export interface KafkaSasl {
-  readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
-  readonly username: string
-  readonly password: string
 }
 
 export interface BrokerAddress {

@@ -13,7 +13,7 @@ import {
   TimeoutError,
   Writer,
 } from '@platformatic/kafka'
-import type { KafkaSasl } from './kafka-connections.ts'
+import type { KafkaSasl } from './kafka-sasl.ts'
 
 export interface FetchConnectionOptions {
   readonly clientId: string

@@ -7,7 +7,8 @@ import {
   type Producer,
 } from 'kafkajs'
 import type { Logger } from '../core/telemetry.ts'
-import { definedOnly, type KafkaConnectOptions, type KafkaSasl } from './kafka-connections.ts'
+import { definedOnly, type KafkaConnectOptions } from './kafka-connections.ts'
+import type { KafkaSasl } from './kafka-sasl.ts'
 
 export interface EventProducerOptions extends KafkaConnectOptions {
   readonly topic: string

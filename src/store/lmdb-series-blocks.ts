@@ -8,9 +8,9 @@ import {
   MAX_BLOCK_POINTS,
 } from './data-block.ts'
 import { type LmdbBlockTable, MAX_TIME_MS, type StoredBlock } from './lmdb-block-table.ts'
+import { RangeReader } from './lmdb-range-reader.ts'
 import { mergePoints, PointColumns, type PointWrite } from './point-columns.ts'
 import type { LastPoint } from './point-store.ts'
-import { RangeReader } from './range-reader.ts'
 import { noPoints, type SeriesPoints } from './series-points.ts'
 
 /**

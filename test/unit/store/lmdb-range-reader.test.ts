@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { encodeHalvedBlocks } from '../../../src/store/data-block.ts'
+import { RangeReader } from '../../../src/store/lmdb-range-reader.ts'
 import { PointColumns, UNVERSIONED } from '../../../src/store/point-columns.ts'
-import { RangeReader } from '../../../src/store/range-reader.ts'
 
 const START = 1_790_000_000_000
 const HOUR_MS = 3_600_000
