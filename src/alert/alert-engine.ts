@@ -71,7 +71,7 @@ export class AlertEngine {
     for (const metric of metrics) {
       this.histories.set(metric.name, new MetricHistory(metric, plan.history))
     }
-    this.board = new VerdictBoard(this.histories)
+    this.board = new VerdictBoard(this.histories, this.#samples)
     this.#groups = new Groups(plan.routes, new NamedTimes(plan))
     this.#judge = new WindowJudge(plan.calendars)
     this.#live = this.#prepare(plan)

@@ -14,9 +14,6 @@ import type { RuleSubjects, Subject } from './rules/subjects.ts'
 
 /** Windows in the small chart of a message. */
 const sparkWindows = 24
-/** Span that the rate of a source is taken over for evidence. */
-const rateOverMs = 300_000
-
 /** Everything that a fact about a rule or alert is written from. */
 export interface FactContext {
   readonly job: string
@@ -189,8 +186,6 @@ function evidenceAbout(
   tags: Tags,
 ): VerdictEvidence {
   const source = history?.metric.source ?? tags.source ?? ''
-  const delta = samples.source(source, rateOverMs)
-  const rate = delta === undefined ? undefined : (delta.records * 1000) / delta.ms
   const sum = (aggregate: string): number | undefined => {
     const column = history?.columns.indexOf(aggregate) ?? -1
     if (column < 0 || block === undefined || subject === undefined) return undefined
@@ -199,5 +194,5 @@ function evidenceAbout(
     return known.length === 0 ? undefined : known.reduce((a, b) => a + b, 0)
   }
   const numbers = { events: sum('events'), deduplicated: sum('users') ?? sum('count') }
-  return evidenceOf(evidence, source, numbers, rate)
+  return evidenceOf(evidence, source, numbers, samples.rate(source))
 }

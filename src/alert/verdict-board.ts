@@ -4,7 +4,8 @@ import type { EpochMs } from '../core/time.ts'
 import { type Verdict, type VerdictValue, verdictValues } from '../core/verdict.ts'
 import type { MetricHistory } from './history/metric-history.ts'
 import { rowFlags, type WindowBlock } from './history/window-block.ts'
-import { judgeWindow, seriesValue, type WindowVerdict } from './judge/verdict.ts'
+import type { SourceSamples } from './judge/source-samples.ts'
+import { evidenceOf, judgeWindow, seriesValue, type WindowVerdict } from './judge/verdict.ts'
 import { type LabelSet, matches } from './routing/matchers.ts'
 import { NoteWriter, type VerdictNote } from './verdict-notes.ts'
 
@@ -25,10 +26,12 @@ const notedWindows = 500
 /** The verdicts on the due windows, as questions and charts see them. */
 export class VerdictBoard {
   readonly #histories: ReadonlyMap<string, MetricHistory>
+  readonly #samples: SourceSamples
   readonly #notes = new NoteWriter()
 
-  constructor(histories: ReadonlyMap<string, MetricHistory>) {
+  constructor(histories: ReadonlyMap<string, MetricHistory>, samples: SourceSamples) {
     this.#histories = histories
+    this.#samples = samples
   }
 
   restored(): void {
@@ -93,11 +96,14 @@ export class VerdictBoard {
     evidence: JobEvidence,
   ): Verdict[] {
     const window = verdictOn(history, block, evidence)
+    const rate = this.#samples.rate(history.metric.source)
     const verdicts: Verdict[] = []
     for (const id of knownSeries(history, block)) {
       const tags: LabelSet = history.series.tagsOf(id)
       if (!matches(match, tags)) continue
       const value = seriesValue(window, block, id)
+      const numbers = numbersOf(history, block, id)
+      const counted = { events: numbers.events, deduplicated: numbers.users ?? numbers.count }
       verdicts.push({
         metric: history.metric.name,
         tags,
@@ -105,8 +111,9 @@ export class VerdictBoard {
         windowEnd: block.end,
         value,
         delivery: window.delivery,
-        numbers: numbersOf(history, block, id),
+        numbers,
         reason: value === 'ZERO' ? 'no event, while the source was alive' : window.reason,
+        evidence: evidenceOf(evidence, history.metric.source, counted, rate),
         judgedAt: evidence.now,
       })
     }

@@ -16,6 +16,8 @@ import { watchAlertFile } from './alert-file.ts'
 import { registerAlertLinks } from './alert-links.ts'
 import { Alerting } from './alerting.ts'
 import { createNoticeDesk, type NotifyingParts, openNotifying } from './notifying.ts'
+import { OpentsdbNotes } from './opentsdb-notes.ts'
+import { authorization } from './sinks.ts'
 import { StoreNotes } from './store-notes.ts'
 
 /** The alerts of one life of the pipeline. */
@@ -30,7 +32,7 @@ export class AlertService {
   readonly #store: StateStore
   readonly #telemetry: Telemetry
   readonly #parts: NotifyingParts
-  readonly #notes: StoreNotes | undefined
+  readonly #notes: readonly (StoreNotes | OpentsdbNotes)[]
   readonly #endWatch: () => void
   #engine: AlertEngine
   #plan: Config['alerts']
@@ -41,20 +43,17 @@ export class AlertService {
     points: PointStore | undefined,
     parts: NotifyingParts,
     telemetry: Telemetry,
+    tenure: Tenure | undefined,
   ) {
     this.#config = config
     this.#store = store
     this.#telemetry = telemetry
     this.#parts = parts
     this.#plan = config.alerts
-    this.#notes =
-      points === undefined
-        ? undefined
-        : new StoreNotes(
-            new NoteWriter(points),
-            (metric) => pointName(config, metric),
-            telemetry.logger,
-          )
+    this.#notes = [
+      ...(points === undefined ? [] : [notesInStore(config, points, telemetry)]),
+      ...opentsdbNotes(config, telemetry, tenure),
+    ]
     this.#engine = this.#restoredEngine()
     this.#endWatch = watchAlertFile(config, process.env, telemetry, (plan) => {
       this.#plan = plan
@@ -74,7 +73,7 @@ export class AlertService {
     tenure?: Tenure,
   ): Promise<AlertService> {
     const parts = await openNotifying(config, store, telemetry, tenure)
-    return new AlertService(config, store, points, parts, telemetry)
+    return new AlertService(config, store, points, parts, telemetry, tenure)
   }
 
   /** Everything from the last checkpoint; nothing is sent before the desk is started. */
@@ -102,7 +101,7 @@ export class AlertService {
 
   async close(): Promise<void> {
     this.#endWatch()
-    await this.#notes?.close()
+    await Promise.all(this.#notes.map((one) => one.close()))
     await this.#parts.close()
   }
 
@@ -123,6 +122,31 @@ export function sinkEvidence(
     ? 0
     : Math.max(0, ...metrics.map(({ window }) => window.sizeMs))
   return deliveries.map((delivery) => delivery.evidence(earlierMs))
+}
+
+function notesInStore(config: Config, points: PointStore, { logger }: Telemetry): StoreNotes {
+  return new StoreNotes(new NoteWriter(points), (metric) => pointName(config, metric), logger)
+}
+
+/** Of every OpenTSDB that is to have them. */
+function opentsdbNotes(
+  { sinks, metrics }: Config,
+  telemetry: Telemetry,
+  tenure: Tenure | undefined,
+): OpentsdbNotes[] {
+  return sinks.flatMap((sink) => {
+    if (sink.type !== 'opentsdb' || !sink.annotations) return []
+    const { name, url, timeoutMs } = sink
+    const headers = { ...sink.headers, ...authorization(sink.auth) }
+    const names = metrics.map((metric) => metric.name)
+    const mayWrite = () => tenure?.held() ?? true
+    return [
+      new OpentsdbNotes(
+        { sink: name, url, timeoutMs, headers, metrics: names, mayWrite },
+        telemetry,
+      ),
+    ]
+  })
 }
 
 /** Charts show the first aggregate of a metric. */

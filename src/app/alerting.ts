@@ -12,17 +12,17 @@ import type { CheckpointCompanion } from '../pipeline/checkpoint-companion.ts'
 export class Alerting implements CheckpointCompanion {
   readonly engine: AlertEngine
   readonly #desk: NoticeDesk
-  readonly #notes: VerdictNotes | undefined
+  readonly #notes: readonly VerdictNotes[]
   readonly #metrics: AlertMetrics
   readonly #telemetry: Telemetry
   /** Of the checkpoint under way. */
   #pending: ReturnType<AlertEngine['evaluate']>['notes'] = []
 
-  /** @param engine restored @param notes where charts get their notes from; undefined: nowhere */
+  /** @param engine restored @param notes where charts get their notes from */
   constructor(
     engine: AlertEngine,
     desk: NoticeDesk,
-    notes: VerdictNotes | undefined,
+    notes: readonly VerdictNotes[],
     telemetry: Telemetry,
   ) {
     this.engine = engine
@@ -53,7 +53,7 @@ export class Alerting implements CheckpointCompanion {
 
   committed(): void {
     this.#desk.committed()
-    this.#notes?.add(this.#pending)
+    for (const one of this.#notes) one.add(this.#pending)
     this.#pending = []
   }
 }

@@ -259,6 +259,8 @@ export interface OpentsdbSinkConfig extends SinkBase {
   readonly auth: HttpAuthConfig | undefined
   /** Share of the points that are read back, 0 to 1; 0: none. */
   readonly readBackShare: number
+  /** Are verdicts written as global annotations? */
+  readonly annotations: boolean
 }
 
 export type HttpAuthConfig =

@@ -138,6 +138,7 @@ function resolveSink(name: string, document: SinkDocument, job: string): SinkCon
         headers: document.headers ?? {},
         auth: document.auth,
         readBackShare: document.verify === 'readback' ? document.verifyShare : 0,
+        annotations: document.annotations,
       }
     }
     case 'embedded':

@@ -25,11 +25,12 @@ export interface Verdict {
   readonly numbers: Readonly<Record<string, number>>
   /** In words: what the verdict rests on. */
   readonly reason: string
+  readonly evidence: VerdictEvidence
   /** When it was judged last. */
   readonly judgedAt: EpochMs
 }
 
-/** What a verdict rests on, as it was when a message was decided on. */
+/** What a verdict rests on, as it was when a message was decided on, or when somebody asked for the verdict. */
 export interface VerdictEvidence {
   /** Source of the metric; empty where an alert concerns no source. */
   readonly source: string

@@ -8,9 +8,11 @@ import { after, test } from 'node:test'
 import { backtestState } from '../../src/app/alert-backtest.ts'
 import { runJob } from '../../src/app/run-job.ts'
 import { createTelemetry } from '../../src/app/telemetry.ts'
+import { runBacktest } from '../../src/cli-alerts.ts'
 import type { Config } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/file-config.ts'
 import { MAX_TIME, MIN_TIME } from '../../src/core/time.ts'
+import type { Verdict } from '../../src/core/verdict.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'warden-alerting-'))
 after(() => rmSync(directory, { recursive: true }))
@@ -108,8 +110,21 @@ test('a job tells a webhook of a zero, answers by API, and takes new rules while
     )
     const verdicts = (await (
       await fetch(`${url}/api/warden/verdicts?metric=logins&product=b&limit=1`)
-    ).json()) as { verdicts: { value: string }[] }
-    assert.equal(verdicts.verdicts[0]?.value, 'ZERO')
+    ).json()) as { verdicts: Verdict[] }
+    const [verdict] = verdicts.verdicts
+    assert.equal(verdict?.value, 'ZERO')
+    const { evidence } = verdict
+    assert.equal(evidence.deduplicated, 0)
+    assert.ok(evidence.records > 0 && (evidence.watermark ?? 0) >= verdict.windowEnd - 1)
+    assert.ok(evidence.partitions.length > 0 && evidence.sinkErrors.length === 0)
+    const preview = await fetch(`${url}/api/warden/silences/preview`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ match: { product: ['b', 'c'] } }),
+    })
+    assert.equal(((await preview.json()) as { alerts: unknown[] }).alerts.length, 1)
+    const none = await (await fetch(`${url}/api/warden/silences`)).json()
+    assert.deepEqual(none, { silences: [] }, 'a preview silences nothing')
     const silence = await fetch(`${url}/api/warden/silences`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -147,6 +162,22 @@ test('a job tells a webhook of a zero, answers by API, and takes new rules while
     await new Promise((resolve) => hook.close(resolve))
   }
   assert.deepEqual(await firedIn(loaded, undefined), ['dead b'])
+  // Another rule file beside that of the config: what each of the two alone would have said.
+  const other = join(directory, 'other.yaml')
+  writeFileSync(join(directory, 'alerts.yaml'), rules(1_000))
+  writeFileSync(other, rules(1).replace(/^ {2}dead:.*\n/m, ''))
+  let out = ''
+  const io = { out: (text: string) => (out += text), env: {} }
+  const load = (path: string) => loadConfig(path, {})
+  await runBacktest(['-c', file, '--rule', other, '--json'], io, load)
+  const { a, b, onlyA, onlyB } = JSON.parse(out) as Record<string, unknown[]> & {
+    a: { intervals: unknown[] }
+    b: { intervals: unknown[] }
+  }
+  assert.equal(a.intervals.length, 1)
+  assert.deepEqual([onlyA?.length, onlyB?.length], [1, b.intervals.length])
+  assert.match(String(onlyA?.[0]), /crit dead product=b/)
+  assert.match(String(onlyB?.[0]), /crit many product=a/)
 })
 
 /** What a backtest says that would have fired. */

@@ -10,6 +10,8 @@ interface Sample {
 /** How long totals are remembered, and how far apart at least. */
 const rememberMs = 3_600_000
 const apartMs = 5_000
+/** Span that the rate of a source is taken over for evidence. */
+const rateOverMs = 300_000
 
 /** Totals over time, for rates. A restart begins anew: rates are unknown until there are two looks at a source. */
 export class SourceSamples {
@@ -28,6 +30,12 @@ export class SourceSamples {
   /** Records and dead letters of a source in the last `overMs`, and how long that is; undefined while unknown. */
   source(name: string, overMs: number): Delta | undefined {
     return delta(this.#sources.get(name), overMs)
+  }
+
+  /** Records per second of a source over the last minutes; undefined while unknown. */
+  rate(name: string): number | undefined {
+    const delta = this.source(name, rateOverMs)
+    return delta === undefined ? undefined : (delta.records * 1000) / delta.ms
   }
 
   /** Late events of a metric, as `records`. */

@@ -124,6 +124,10 @@ const opentsdb = section(
       'Share of the points that `verify: readback` reads back, and of every request at least one point.',
       { default: '1%' },
     ),
+    annotations: flag(
+      'Verdicts other than OK are written as global annotations too, one for each metric and window: Grafana shows them on any chart. The embedded store always has them.',
+      { default: false },
+    ),
   },
   'OpenTSDB.',
 )
